@@ -1,0 +1,3 @@
+"""anicolor paints line-art animation from a few painted keyframes."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Training clips: animation drawn in code, and folders of colour frames with aligned line art."""

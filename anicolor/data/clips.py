@@ -1,0 +1,125 @@
+"""Clips to train on, and how examples are drawn from them: any example follows from its number alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anicolor.data.augment import augment
+from anicolor.data.synthetic import DrawnScene, DrawnSettings
+from anicolor.errors import InputError
+from anicolor.media.sequence import list_numbered, read_picture
+
+__all__ = ["ClipSource", "DrawnClips", "Example", "FolderClips", "MixedClips", "Pixels", "clip_source"]
+
+Pixels = np.ndarray
+"""uint8 pictures: colours ``[N, H, W, 3]``, lines ``[N, H, W]``."""
+
+GAPS = (2, 24)
+"""Fewest and most drawings between two keyframes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One frame to paint and its references in time order, in [0, 1].
+
+    ``target`` ``[3, H, W]``, ``lines`` ``[1, H, W]``, ``references`` ``[K, 3, H, W]``, ``reference_lines``
+    ``[K, 1, H, W]``.
+    """
+
+    target: Tensor
+    lines: Tensor
+    references: Tensor
+    reference_lines: Tensor
+
+
+class ClipSource(ABC):
+    """Where frames come from: draws a triple (keyframe, frame between, keyframe) for a random state."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+        """Return colours ``[3, H, W, 3]`` and lines ``[3, H, W]``, uint8: both keyframes, then the frame."""
+
+    def example(self, seed: int, number: int) -> Example:
+        """Return example ``number`` of the endless series ``seed``, augmented."""
+        rng = np.random.default_rng((seed, number))
+        colours, lines = augment(*self.draw(rng), rng)
+        colour = torch.from_numpy(colours).permute(0, 3, 1, 2).float() / 255
+        line = torch.from_numpy(lines)[:, None].float() / 255
+        return Example(colour[2], line[2], colour[:2], line[:2])
+
+
+@dataclass(frozen=True)
+class DrawnClips(ClipSource):
+    """Animation drawn in code: scenes ``first`` to ``first + count``, so that validation can keep its own."""
+
+    sizes: tuple[int, int] = (192, 320)
+    first: int = 1_000_000
+    count: int = 2**31
+
+    def draw(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+        size = int(rng.integers(self.sizes[0] // 32, self.sizes[1] // 32 + 1)) * 32
+        gap = int(rng.integers(GAPS[0], GAPS[1] + 1))
+        scene = DrawnScene(self.first + int(rng.integers(self.count)), DrawnSettings(frames=gap + 1, size=size))
+        frames = [scene.draw(t) for t in (0, gap, int(rng.integers(1, gap)))]
+        return np.stack([f[0] for f in frames]), np.stack([f[1] for f in frames])
+
+
+class FolderClips(ClipSource):
+    """Clips on disk: every folder below ``root`` that holds ``color/`` and ``line/`` with the same numbers.
+
+    Raises:
+        InputError: there is no such folder, or none with three frames.
+    """
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise InputError(f"{root}: expected a folder of clips, found no folder: give the path of one")
+        folders = sorted(p.parent for p in root.rglob("color") if (p.parent / "line").is_dir())
+        self.clips = [clip for clip in map(_paired, folders) if len(clip) >= 3]
+        if not self.clips:
+            raise InputError(
+                f"{root}: no clip found: each clip is a folder with color/ and line/, three frames or more,"
+                " numbered alike"
+            )
+
+    def draw(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+        clip = self.clips[rng.integers(len(self.clips))]
+        gap = int(rng.integers(GAPS[0], min(GAPS[1], len(clip) - 1) + 1))
+        start = int(rng.integers(len(clip) - gap))
+        picked = [clip[start + t] for t in (0, gap, int(rng.integers(1, gap)))]
+        colours = np.stack([_rgb8(color) for color, _ in picked])
+        lines = np.stack([_rgb8(line).min(axis=-1) for _, line in picked])
+        return colours, lines
+
+
+@dataclass(frozen=True)
+class MixedClips(ClipSource):
+    """Several sources, each drawn from with its share."""
+
+    sources: tuple[ClipSource, ...]
+    shares: tuple[float, ...]
+
+    def draw(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+        shares = np.asarray(self.shares) / sum(self.shares)
+        return self.sources[rng.choice(len(self.sources), p=shares)].draw(rng)
+
+
+def clip_source(names: tuple[str, ...]) -> ClipSource:
+    """Return the source that ``--data`` names: ``drawn``, a folder, or several of them with equal shares."""
+    sources = tuple(DrawnClips() if name == "drawn" else FolderClips(Path(name)) for name in names)
+    return sources[0] if len(sources) == 1 else MixedClips(sources, (1.0,) * len(sources))
+
+
+def _paired(folder: Path) -> list[tuple[Path, Path]]:
+    colours, lines = ({n.number: n.path for n in list_numbered(folder / kind)} for kind in ("color", "line"))
+    return [(colours[number], lines[number]) for number in sorted(colours.keys() & lines.keys())]
+
+
+def _rgb8(path: Path) -> Pixels:
+    return np.rint(read_picture(path).on_paper() * 255).astype(np.uint8)

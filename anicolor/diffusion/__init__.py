@@ -1,0 +1,1 @@
+"""Schedules and samplers on diffusers' schedulers, and noise that belongs to a frame."""

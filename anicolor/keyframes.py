@@ -1,0 +1,143 @@
+"""Painted keyframes: found by their numbers, checked against the cut, given each to its shot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from anicolor.errors import InputError
+from anicolor.frames import Keyframe, Shot
+from anicolor.media.film import FilmInfo
+from anicolor.media.picture import to_frame
+from anicolor.media.sequence import Numbered, list_numbered, parse_name, picture_size, read_picture
+
+__all__ = ["KeyframeFile", "ShotPlan", "assign", "find_keyframes", "load", "nearest_anchors"]
+
+
+@dataclass(frozen=True)
+class KeyframeFile:
+    """A painted frame on disk, the number in its name, and the film's frame (0-based) that it paints."""
+
+    path: Path
+    number: int
+    index: int
+
+
+@dataclass(frozen=True)
+class ShotPlan:
+    """A shot and what it is painted from; ``borrowed`` when no keyframe lies in the shot itself."""
+
+    shot: Shot
+    keyframes: tuple[KeyframeFile, ...]
+    borrowed: bool = False
+
+
+def find_keyframes(where: Path, info: FilmInfo) -> tuple[KeyframeFile, ...]:
+    """Return the keyframes of ``where`` (a folder, or one image), by frame.
+
+    A keyframe's number is the drawing's own in a sequence, the 0-based frame of a video.
+
+    Raises:
+        InputError: nothing there, no number in a name, a number twice or not in the cut, another size.
+        AnicolorError: an image that cannot be read.
+    """
+    found = tuple(_place(image, info) for image in _numbered(where))
+    for keyframe in found:
+        _check_size(keyframe, info)
+    return found
+
+
+def load(file: KeyframeFile) -> Keyframe:
+    """Read a keyframe: its image ``[3, H, W]`` on paper white, and its frame in the film.
+
+    Raises:
+        AnicolorError: the image cannot be read.
+    """
+    return Keyframe(file.index, to_frame(read_picture(file.path)))
+
+
+def assign(
+    keyframes: Sequence[KeyframeFile], shots: Sequence[Shot], info: FilmInfo, *, borrow: bool = False
+) -> list[ShotPlan]:
+    """Give each shot its own keyframes; with ``borrow``, a shot without any the nearest from elsewhere.
+
+    Raises:
+        InputError: there is no keyframe, or shots have none and may not borrow; it names all of them.
+    """
+    if not keyframes:
+        raise InputError("no keyframe: paint one frame of each shot at least")
+    plans = [_own(keyframes, shot) for shot in shots]
+    if borrow:
+        return [plan if plan.keyframes else _borrow(keyframes, plan.shot) for plan in plans]
+    bare = [plan.shot for plan in plans if not plan.keyframes]
+    if bare:
+        wanted = "; ".join(_what_to_paint(shot, info) for shot in bare)
+        raise InputError(
+            f"{len(bare)} of {len(plans)} shots have no keyframe: {wanted}; or use --borrow-keyframes"
+        )
+    return plans
+
+
+def nearest_anchors(index: int, anchors: Sequence[int]) -> tuple[int | None, int | None]:
+    """Return the keyframes' frames next to ``index``: the last at or before it, the first at or after it.
+
+    Both between two keyframes; one and None outside; twice the same on a keyframe.
+    """
+    before = max((anchor for anchor in anchors if anchor <= index), default=None)
+    after = min((anchor for anchor in anchors if anchor >= index), default=None)
+    return before, after
+
+
+def _numbered(where: Path) -> tuple[Numbered, ...]:
+    if where.is_dir():
+        return list_numbered(where)
+    if not where.exists():
+        raise InputError(f"{where}: no such keyframe folder or image: check the name")
+    image = parse_name(where)
+    if image is None:
+        raise InputError(f"{where}: expected an image with its frame's number at the end, like A.0001.png")
+    return (image,)
+
+
+def _place(image: Numbered, info: FilmInfo) -> KeyframeFile:
+    if image.number not in info.numbers:
+        nearest = min(info.numbers, key=lambda number: abs(number - image.number))
+        raise InputError(
+            f"{image.path}: number {image.number} is not in the cut, which has {_range(info)}: "
+            f"give it the number of the frame that it paints (nearest: {nearest})"
+        )
+    return KeyframeFile(image.path, image.number, info.numbers.index(image.number))
+
+
+def _range(info: FilmInfo) -> str:
+    first, last = info.numbers[0], info.numbers[-1]
+    gaps = last - first + 1 - len(info.numbers)
+    return f"{first} to {last}" + (f" with {gaps} left out" if gaps else "")
+
+
+def _check_size(keyframe: KeyframeFile, info: FilmInfo) -> None:
+    width, height = picture_size(keyframe.path)
+    if (width, height) != (info.width, info.height):
+        raise InputError(
+            f"{keyframe.path}: expected {info.width}x{info.height} as {info.path} has, got {width}x{height}: "
+            "export the keyframe at the cut's size"
+        )
+
+
+def _own(keyframes: Sequence[KeyframeFile], shot: Shot) -> ShotPlan:
+    inside = (keyframe for keyframe in keyframes if keyframe.index in shot.frames)
+    return ShotPlan(shot, tuple(sorted(inside, key=lambda keyframe: keyframe.index)))
+
+
+def _borrow(keyframes: Sequence[KeyframeFile], shot: Shot) -> ShotPlan:
+    first, last = shot.frames.start, shot.frames.stop - 1
+    nearest = min(keyframes, key=lambda keyframe: max(first - keyframe.index, keyframe.index - last))
+    return ShotPlan(shot, (nearest,), borrowed=True)
+
+
+def _what_to_paint(shot: Shot, info: FilmInfo) -> str:
+    first, last = shot.frames.start, shot.frames.stop - 1
+    middle = (first + last) // 2
+    numbers = info.numbers
+    return f"frames {numbers[first]} to {numbers[last]}: paint {numbers[middle]} (the middle)"

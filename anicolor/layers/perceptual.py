@@ -1,0 +1,63 @@
+"""Perceptual loss on VGG19 features, from weights on disk.
+
+Source: OPDM equation 9 and Shi et al. section 3.5: ReLU 1_1, 2_1, 3_1, 4_1 and 5_1.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models import vgg19
+
+from anicolor.errors import AnicolorError, InputError
+
+__all__ = ["PerceptualLoss"]
+
+_LAYERS = (1, 6, 11, 20, 29)  # ReLU 1_1, 2_1, 3_1, 4_1, 5_1 in torchvision's VGG19
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class PerceptualLoss(nn.Module):
+    """Sum over five layers of the mean squared difference of VGG19 features (equation 9).
+
+    ``weights`` is torchvision's VGG19 state dict (``vgg19-dcbb9e9d.pth`` from download.pytorch.org/models).
+
+    Raises:
+        InputError: the file does not exist.
+        AnicolorError: it holds something else than VGG19's weights.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        super().__init__()
+        self.features = vgg19(weights=None).features[: _LAYERS[-1] + 1].eval().requires_grad_(False)
+        self.features.load_state_dict(_features(weights))
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1))
+
+    def forward(self, result: Tensor, truth: Tensor) -> Tensor:
+        """Return the loss, a scalar, of pictures ``[B, 3, H, W]`` in [0, 1]."""
+        a, b = ((x - self.mean) / self.std for x in (result, truth))
+        loss = result.new_zeros(())
+        for number, layer in enumerate(self.features):
+            a, b = layer(a), layer(b)
+            if number in _LAYERS:
+                loss = loss + F.mse_loss(a, b)
+        return loss
+
+
+def _features(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such file: the perceptual loss needs torchvision's VGG19 weights,"
+            " vgg19-dcbb9e9d.pth from download.pytorch.org/models"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        prefix, last = "features.", _LAYERS[-1]
+        kept = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        return {k: v for k, v in kept.items() if int(k.split(".")[0]) <= last}
+    except Exception as error:
+        raise AnicolorError(f"{path}: expected torchvision's VGG19 weights: {error}") from error

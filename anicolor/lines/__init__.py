@@ -1,0 +1,1 @@
+"""Line art: lines taken from finished frames, and distance fields of lines."""

@@ -1,0 +1,76 @@
+"""Exact distance fields of line art: how far every pixel is from the nearest ink.
+
+They spread thin lines over the page, which makes matching two drawings easier
+(Shi et al., Deep Line Art Video Colorization with a Few References, section 3.1).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from anicolor.frames import check_lines
+
+__all__ = ["distance_field", "ink", "normalized_distance"]
+
+# Paper this dark is noise of a scan or of compression.
+_NOISE = 0.05
+# Beside black lines, pale ones must stay ink: half of this is always dark enough.
+_DARK = 0.5
+
+
+def distance_field(lines: Tensor, threshold: float = 0.5) -> Tensor:
+    """Return the Euclidean distance ``[T, 1, H, W]`` in pixels to the nearest ink of ``lines`` (see ``ink``).
+
+    Exact (Felzenszwalb and Huttenlocher's transform, from OpenCV). A frame without ink has the length of its
+    diagonal everywhere: further than any ink could be, and finite.
+
+    Raises:
+        ValueError: ``lines`` have another shape or type.
+    """
+    fields = [_exact(page[0].numpy()) for page in ink(lines, threshold).cpu()]
+    return torch.from_numpy(np.stack(fields))[:, None].to(lines)
+
+
+def normalized_distance(lines: Tensor, scale: float, threshold: float = 0.5) -> Tensor:
+    """Return ``1 - exp(-distance / scale)`` ``[T, 1, H, W]`` in [0, 1]: 0 on ink, near 1 far from it.
+
+    ``scale`` is in pixels: there the field has climbed to 0.63. It saturates, so that empty paper far from
+    everything says little.
+
+    Raises:
+        ValueError: ``lines`` have another shape or type.
+    """
+    return 1 - torch.exp(-distance_field(lines, threshold) / scale)
+
+
+def ink(lines: Tensor, threshold: float = 0.5) -> Tensor:
+    """Return which pixels of ``lines`` ``[T, 1, H, W]`` are ink, as bool of the same shape.
+
+    Ink is at least ``threshold`` times as dark as typical ink, the 90th percentile of what is on the paper
+    but at most half black: lines that are pale, or became pale when a thin drawing was made small, count.
+
+    Raises:
+        ValueError: ``lines`` have another shape or type.
+    """
+    darkness = 1 - check_lines(lines)
+    typical = darkness.new_tensor([_typical(page) for page in darkness])[:, None, None, None]
+    return darkness >= threshold * typical
+
+
+def _typical(darkness: Tensor) -> float:
+    marks = darkness.detach().cpu().numpy()
+    marks = marks[marks > _NOISE]
+    return min(_DARK, float(np.percentile(marks, 90))) if marks.size else _DARK
+
+
+def _exact(page: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    if not page.any():
+        return np.full(page.shape, np.hypot(*page.shape), dtype=np.float32)
+    paper = np.where(page, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.distanceTransform(paper, cv2.DIST_L2, cv2.DIST_MASK_PRECISE))

@@ -1,0 +1,121 @@
+"""A film: frames in order, whatever carries them."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from anicolor.errors import InputError
+from anicolor.frames import FrameRange
+from anicolor.media.picture import Picture
+
+__all__ = ["Film", "FilmInfo", "Matrix", "open_film"]
+
+Matrix = Literal["bt601", "bt709"]
+
+
+@dataclass(frozen=True)
+class FilmInfo:
+    """What can be said about a film before its frames are read."""
+
+    path: Path
+    """The video, the folder or the pattern, as it was named."""
+    kind: Literal["video", "sequence"]
+    width: int
+    height: int
+    frames: int
+    numbers: tuple[int, ...]
+    """The drawings' own numbers, or ``0 ... frames - 1`` for a video."""
+    rate: Fraction
+    """Frames a second, exact."""
+    alpha: bool
+    bits: int
+    """Bits of a channel as read: 8 or 16."""
+    audio: bool
+    notes: tuple[str, ...] = ()
+    """What the user should be told, a line each."""
+
+
+class Film(ABC):
+    """Frames in order, read as a stream; no file stays open between two reads."""
+
+    info: FilmInfo
+
+    @abstractmethod
+    def read(self, span: FrameRange | None = None) -> Iterator[Picture]:
+        """Yield the pictures of ``span`` in order, of the whole film without one.
+
+        Raises:
+            ValueError: ``span`` does not lie in the film.
+            AnicolorError: a frame cannot be read; the message names it.
+        """
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """Return the file name of frame ``index``; ``frame_000000`` (no suffix) for a video."""
+
+    @property
+    def times(self) -> tuple[int, ...]:
+        """When each frame is shown, in units of ``time_base``."""
+        return tuple(range(self.info.frames))
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds that one unit of ``times`` lasts."""
+        return 1 / self.info.rate
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a pixel over its height."""
+        return Fraction(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(  # noqa: B027  (nothing stays open, so there is nothing to override)
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the film; readers close their files themselves."""
+
+    def _span(self, span: FrameRange | None) -> FrameRange:
+        whole = FrameRange(0, self.info.frames)
+        if span is not None and span.stop > whole.stop:
+            raise ValueError(f"{self.info.path} has frames {whole}, got {span}")
+        return whole if span is None else span
+
+
+def open_film(path: str | Path, *, rate: Fraction | None = None, matrix: Matrix | None = None) -> Film:
+    """Open a video file, a folder of numbered images, or a pattern such as ``A.%04d.png``.
+
+    ``rate`` is the frame rate of a sequence (24 without one); ``matrix`` the colour matrix of a video that
+    does not name its own.
+
+    Raises:
+        InputError: nothing is there, or it is not one film: a single image, several series, a number twice,
+            frames of different sizes; or an option that this kind of film does not take.
+        AnicolorError: the file is not a video that can be read.
+    """
+    # Imported on use: PyAV and OpenCV would slow the start of every command.
+    from anicolor.media.sequence import IMAGE_SUFFIXES, SequenceFilm
+
+    path = Path(path)
+    pattern = re.search(r"%(0\d+)?d", path.name) is not None
+    if path.is_dir() or (pattern and not path.exists()):
+        if matrix is not None:
+            raise InputError(f"{path}: images have no colour matrix: leave {matrix} out")
+        return SequenceFilm(path, rate or Fraction(24))
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder: check the name")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise InputError(f"{path}: a single image is no film: name its folder, or a pattern like A.%04d.png")
+    if rate is not None:
+        raise InputError(f"{path}: a video has its own frame rate: leave {rate} out")
+    from anicolor.media.video import VideoFilm
+
+    return VideoFilm(path, matrix)

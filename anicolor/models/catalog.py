@@ -1,0 +1,55 @@
+"""The table of colorizers. It imports no torch, so that help texts and listings come at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from anicolor.errors import InputError
+
+__all__ = ["CATALOG", "DEFAULT", "Entry", "entry"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One colorizer: its name, its paper, the folder that holds it, and its shipped weights, if any."""
+
+    name: str
+    folder: str
+    paper: str
+    arxiv: str
+    licence: str
+    weights: str | None = None
+
+    @property
+    def shipped(self) -> Path | None:
+        """Path of the shipped weights."""
+        return Path(__file__).parent / self.folder / self.weights if self.weights else None
+
+    def part(self, name: str) -> ModuleType:
+        """Import a file of the paper's folder: ``colorizer`` or ``objective``."""
+        return import_module(f"anicolor.models.{self.folder}.{name}")
+
+
+_OPDM = "Line Art Colorization with Offset Prior-based Diffusion Model"
+
+CATALOG = (
+    Entry("opdm-small", "opdm", _OPDM, "", "Apache-2.0", "opdm-small.safetensors"),
+    Entry("opdm", "opdm", _OPDM, "", "Apache-2.0"),
+)
+DEFAULT = "opdm-small"
+
+
+def entry(name: str) -> Entry:
+    """Return the entry of colorizer ``name``.
+
+    Raises:
+        InputError: there is no such colorizer.
+    """
+    for candidate in CATALOG:
+        if candidate.name == name:
+            return candidate
+    names = ", ".join(c.name for c in CATALOG)
+    raise InputError(f"no model named {name!r}: expected one of {names}")

@@ -1,0 +1,107 @@
+"""The contract of every colorizer, and what it promises about itself as data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from anicolor.diffusion.noise import FrameNoise
+from anicolor.frames import check_frames, check_lines
+
+__all__ = ["Anchors", "Colorizer", "Reference", "Request", "Traits"]
+
+Anchors = Literal["any", "between"]
+"""``between``: works between two keyframes; ``any``: takes the keyframes nearest to its window."""
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a colorizer can do, as data: the planner and the catalog read nothing else.
+
+    ``window`` is the most frames of one request (``fixed``: exactly so many), ``overlap`` the frames already
+    painted before a window that it is given again, ``keyframes`` the most references of one request, ``anchors``
+    which keyframes it needs, ``size_multiple`` what height and width must be divisible by, ``steps`` the
+    default number of sampling steps (0: the model does not sample).
+    """
+
+    window: int
+    keyframes: int
+    anchors: Anchors = "between"
+    fixed: bool = False
+    overlap: int = 0
+    size_multiple: int = 1
+    stochastic: bool = True
+    steps: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A keyframe at the network's size: colours ``[3, H, W]`` and its line art ``[1, H, W]``.
+
+    ``index`` counts from the shot, like ``Request.first``.
+    """
+
+    index: int
+    image: Tensor
+    lines: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One window to paint.
+
+    ``lines`` is ``[T, 1, H, W]``; ``references`` are in time order; ``first`` is the index of the first frame in the
+    shot; ``seeds`` names each frame for its noise (its ordinal in the film); ``painted`` ``[P, 3, H, W]`` holds
+    the colours painted just before the window.
+    """
+
+    lines: Tensor
+    references: tuple[Reference, ...]
+    first: int
+    seeds: tuple[int, ...]
+    painted: Tensor
+
+    def __post_init__(self) -> None:
+        check_lines(self.lines)
+        check_frames(self.painted, "painted")
+        if not self.references:
+            raise ValueError("a request needs at least one reference")
+        if len(self.seeds) != len(self.lines):
+            raise ValueError(f"expected {len(self.lines)} seeds, got {len(self.seeds)}")
+
+
+class Colorizer(ABC):
+    """Lines and keyframes to colours, for one window. It has a network; it is none."""
+
+    traits: Traits
+
+    @property
+    @abstractmethod
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks by name, as a weights file stores them."""
+
+    @abstractmethod
+    def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Tensor:
+        """Return the colours ``[T, 3, H, W]`` of the window, in [0, 1], on the device of the networks.
+
+        Height and width must be multiples of ``traits.size_multiple``. ``steps`` overrides the number of
+        sampling steps and is ignored by colorizers that do not sample.
+        """
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are (the CPU for a colorizer without any)."""
+        for network in self.networks.values():
+            for parameter in network.parameters():
+                return parameter.device
+        return torch.device("cpu")
+
+    def to(self, device: torch.device | str) -> Colorizer:
+        """Move the networks to ``device`` and return the colorizer."""
+        for network in self.networks.values():
+            network.to(device)
+        return self

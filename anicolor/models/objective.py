@@ -1,0 +1,41 @@
+"""The contract of a training stage: what one optimizer step minimises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor, nn
+
+from anicolor.data.clips import Example
+
+__all__ = ["Batch", "Objective", "Turn"]
+
+Batch = Mapping[str, Tensor]
+"""What ``prepare`` returned for each example, stacked: every tensor is ``[B, ...]``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """One optimizer step: the network it moves, the loss (a scalar), and its parts for the log."""
+
+    network: str
+    loss: Tensor
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+class Objective(ABC):
+    """One stage of one paper's training."""
+
+    networks: Mapping[str, nn.Module]
+    """The networks that are trained, by name; parameters that need no gradient stay as they are."""
+
+    @abstractmethod
+    def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return what the stage needs of one example; called in the data workers."""
+
+    @abstractmethod
+    def turns(self, batch: Batch) -> Iterator[Turn]:
+        """Yield one turn for a diffusion step, two for a GAN."""

@@ -1,0 +1,86 @@
+"""OPDM as a colorizer: line art and one or two keyframes to colours, by a few DDIM steps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from anicolor.diffusion.ddim import Schedule
+from anicolor.diffusion.noise import FrameNoise
+from anicolor.models.colorizer import Colorizer, Reference, Request, Traits
+from anicolor.models.opdm.conditions import condition, proximity
+from anicolor.models.opdm.network import Conditions, Opdm, OpdmSettings
+from anicolor.motion import DisFlow
+
+__all__ = ["PRESETS", "OpdmColorizer", "build"]
+
+PRESETS = {
+    "opdm": OpdmSettings(),
+    "opdm-small": OpdmSettings(
+        widths=(48, 80, 112, 144),
+        blocks=1,
+        reference_blocks=1,
+        adapter_width=32,
+        patch=2,
+        prediction="sample",
+        aligned=True,
+        matching=64,
+        carried=True,
+    ),
+}
+
+_WINDOW = 4  # frames of one forward pass: each is painted on its own
+
+
+class OpdmColorizer(Colorizer):
+    """Paints every frame of a window from its references, given once if there is only one."""
+
+    def __init__(self, settings: OpdmSettings) -> None:
+        self.settings = settings
+        self.network = Opdm(settings).eval()
+        self.schedule = Schedule(settings.timesteps, settings.prediction)
+        self.traits = Traits(
+            window=_WINDOW,
+            keyframes=settings.references,
+            size_multiple=settings.size_multiple,
+            steps=settings.steps,
+        )
+        self._flow = DisFlow()
+        self._known: tuple[tuple[Reference, ...], Tensor, Tensor] | None = None
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        return {"network": self.network}
+
+    @torch.inference_mode()
+    def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Tensor:
+        conditions = self._conditions(request)
+        guidance = self.network.guide(conditions)
+        start = noise.draw(request.seeds, (3, *request.lines.shape[-2:])).to(self.device)
+        made = self.schedule.sample(
+            lambda noisy, time: self.network(noisy, time, guidance), start, steps or self.traits.steps
+        )
+        return (made + 1) / 2
+
+    def _conditions(self, request: Request) -> Conditions:
+        references, structures = self._pictures(request.references)
+        lines = request.lines.to(self.device)
+        return condition(lines, proximity(lines), references, structures, self._flow)
+
+    def _pictures(self, given: tuple[Reference, ...]) -> tuple[Tensor, Tensor]:
+        """Return colours ``[K, 3, H, W]`` and structures ``[K, 2, H, W]``, computed once for the same references."""
+        if self._known is None or self._known[0] != given:
+            every = given if len(given) == self.settings.references else (given[0],) * self.settings.references
+            images = torch.stack([r.image for r in every]).to(self.device)
+            lines = torch.stack([r.lines for r in every]).to(self.device)
+            self._known = given, images, torch.cat((lines, proximity(lines)), dim=1)
+        return self._known[1:]
+
+
+def build(name: str, settings: dict[str, object] | None = None) -> OpdmColorizer:
+    """Return colorizer ``name`` with random weights; ``settings`` from a weights file replace the preset's."""
+    if settings is None:
+        return OpdmColorizer(PRESETS[name])
+    widths = settings.get("widths")
+    known = {**settings, "widths": tuple(widths)} if isinstance(widths, list) else settings
+    return OpdmColorizer(OpdmSettings(**known))  # type: ignore[arg-type]

@@ -1,0 +1,47 @@
+"""What the network is told of a frame and its keyframes: proximity fields, flow, aligned references."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from anicolor.lines.distance import normalized_distance
+from anicolor.models.opdm.network import Conditions
+from anicolor.motion import FlowEstimator, warp
+
+__all__ = ["condition", "proximity"]
+
+_REACH = 0.04  # of the longer side: where the proximity has fallen to 1 / e
+
+
+def proximity(lines: Tensor) -> Tensor:
+    """Return ``exp(-d / reach)`` of the distance d to the nearest ink, ``[T, 1, H, W]``: 1 at the ink.
+
+    Line art is sparse; flow and matching need a value everywhere (Shi et al., section 3.1, use the distance
+    field for that).
+    """
+    return 1 - normalized_distance(lines, _REACH * max(lines.shape[-2:]))
+
+
+def condition(lines: Tensor, fields: Tensor, references: Tensor, structures: Tensor, flow: FlowEstimator) -> Conditions:
+    """Return the conditions of frames ``lines`` ``[T, 1, H, W]`` with proximity ``fields`` of the same shape.
+
+    ``references`` are colours ``[K, 3, H, W]`` in [0, 1], ``structures`` their lines and proximity ``[K, 2, H, W]``;
+    the same K references serve all frames.
+    """
+    frames = len(lines)
+    flows, aligned = [], []
+    pictures = torch.cat((2 * references - 1, structures), dim=1)
+    for picture in pictures:
+        source = picture.expand(frames, -1, -1, -1)
+        flows.append(flow.estimate(fields, source[:, 4:5]))
+        aligned.append(warp(source, flows[-1]))
+    every = pictures.expand(frames, -1, -1, -1, -1)
+    return Conditions(
+        lines=lines,
+        proximity=fields,
+        references=every[:, :, :3],
+        reference_structure=every[:, :, 3:],
+        flows=torch.stack(flows, dim=1),
+        aligned=torch.stack(aligned, dim=1),
+    )

@@ -1,0 +1,120 @@
+"""Explicit matching between the line art of a frame and of its keyframes: an addition of ``opdm-small``.
+
+Where a part moves further than optical flow follows, the adapter has nothing to refine. Here every 8x8 patch
+of the frame looks for the patches of all keyframes whose line art resembles it, near the place where the flow
+expects them, and takes over their fill colours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anicolor.motion import pixel_grid
+
+if TYPE_CHECKING:
+    from anicolor.models.opdm.network import Conditions
+
+__all__ = ["PATCH", "Matcher", "Matches", "fill_colours"]
+
+PATCH = 8
+_QUERIES = 1024  # patches matched at a time: bounds the memory of large frames
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Fill colours found for every patch, and how sure the matching is."""
+
+    CHANNELS: ClassVar[int] = 4  # of the picture: colours and certainty
+
+    colours: Tensor
+    """``[B, 3, h, w]`` in [-1, 1]."""
+    certainty: Tensor
+    """``[B, 1, h, w]`` in [0, 1]: the largest weight of any one keyframe patch."""
+
+    def picture(self, size: tuple[int, int] | torch.Size) -> Tensor:
+        """Return colours and certainty ``[B, 4, H, W]`` at the size of the frame."""
+        both = torch.cat((self.colours, self.certainty), dim=1)
+        full = F.interpolate(both, scale_factor=float(PATCH), mode="bilinear", align_corners=False)
+        return F.pad(full, (0, size[1] - full.shape[-1], 0, size[0] - full.shape[-2]), mode="replicate")
+
+
+class Matcher(nn.Module):
+    """Softmax matching of line-art descriptors, biased to where the flow points."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.describe = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(2 * 16, width, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, stride=2, padding=1),
+            *(_Dilated(width, dilation) for dilation in (1, 2, 4, 1)),
+            nn.Conv2d(width, width, 1),
+        )
+        self.sharpness = nn.Parameter(torch.tensor(2.0))
+        self.locality = nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, conditions: Conditions) -> Matches:
+        frame = torch.cat((conditions.lines, conditions.proximity), dim=1)
+        queries = self._describe(frame)
+        keys = torch.stack([self._describe(r) for r in conditions.reference_structure.unbind(1)], dim=1)
+        colours = [
+            fill_colours(image, structure[:, 1:])
+            for image, structure in zip(
+                conditions.references.unbind(1), conditions.reference_structure.unbind(1), strict=True
+            )
+        ]
+        flows = [F.avg_pool2d(flow, PATCH) / PATCH for flow in conditions.flows.unbind(1)]
+        return self._match(queries, keys, torch.stack(colours, dim=1), torch.stack(flows, dim=1))
+
+    def _describe(self, structure: Tensor) -> Tensor:
+        return F.normalize(self.describe(structure), dim=1)
+
+    def _match(self, queries: Tensor, keys: Tensor, colours: Tensor, flows: Tensor) -> Matches:
+        height, width = queries.shape[-2:]
+        grid = pixel_grid(height, width, queries)
+        expected = (grid[:, None] + flows).flatten(3)  # [B, K, 2, n]
+        where = grid.flatten(2)[:, None]  # [1, 1, 2, n]
+        values = colours.flatten(3).transpose(1, 2).flatten(2)  # [B, 3, K n]
+        q, k = queries.flatten(2), keys.flatten(3)
+        parts = []
+        for some in torch.arange(q.shape[-1], device=q.device).split(_QUERIES):
+            alike = torch.einsum("bcq,bkcn->bqkn", q[..., some], k) * self.sharpness.exp()
+            away = expected[..., some].transpose(2, 3)[..., None] - where[:, :, None]  # [B, K, q, 2, n]
+            far = away.square().sum(3).transpose(1, 2)
+            weights = (alike - self.locality.exp() * torch.log1p(far / 4)).flatten(2).softmax(-1)
+            found = torch.einsum("bqm,bcm->bcq", weights, values)
+            parts.append(torch.cat((found, weights.amax(-1)[:, None]), dim=1))
+        result = torch.cat(parts, dim=2).unflatten(2, (height, width))
+        return Matches(result[:, :3], result[:, 3:])
+
+
+class _Dilated(nn.Module):
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation),
+            nn.SiLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.body(x)
+        return out
+
+
+def fill_colours(images: Tensor, proximity: Tensor) -> Tensor:
+    """Return for each 8x8 patch of ``images`` ``[B, 3, H, W]`` the colour farthest from any line.
+
+    ``proximity`` is ``[B, 1, H, W]``; the result ``[B, 3, H / 8, W / 8]`` holds colours of single pixels, so that
+    no ink and no mixture of two fills gets in.
+    """
+    _, index = F.max_pool2d(-proximity, PATCH, return_indices=True)
+    picked = images.flatten(2).gather(2, index.flatten(2).expand(-1, 3, -1))
+    return picked.unflatten(2, tuple(index.shape[-2:]))

@@ -1,0 +1,151 @@
+"""The two stages of OPDM's training: the offset estimator alone, then the joint diffusion-reverse process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchmetrics.functional.image import structural_similarity_index_measure as ssim
+from torchvision.ops import deform_conv2d
+
+from anicolor.data.augment import crop
+from anicolor.data.clips import Example
+from anicolor.diffusion.ddim import Schedule
+from anicolor.layers.perceptual import PerceptualLoss
+from anicolor.lines.distance import ink
+from anicolor.models.objective import Batch, Objective, Turn
+from anicolor.models.opdm.conditions import condition, proximity
+from anicolor.models.opdm.matching import fill_colours
+from anicolor.models.opdm.network import Conditions, Opdm
+from anicolor.motion import DisFlow
+
+__all__ = ["JointObjective", "JointWeights", "OffsetObjective"]
+
+
+@dataclass(frozen=True)
+class JointWeights:
+    """Weights of the joint loss: equation 10, and of the matching that ``opdm-small`` adds."""
+
+    noise: float = 1.0
+    content: float = 1.0
+    perceptual: float = 0.1
+    matching: float = 0.5
+
+
+class _OpdmObjective(Objective):
+    def __init__(self, network: Opdm, side: int) -> None:
+        self.network, self.side = network, side
+        self.networks: Mapping[str, nn.Module] = {"network": network}
+
+    def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return the conditions and the target in [-1, 1], cropped alike; flow is found on whole frames."""
+        structures = torch.cat((example.reference_lines, proximity(example.reference_lines)), dim=1)
+        lines = example.lines[None]
+        whole = condition(lines, proximity(lines), example.references, structures, DisFlow())
+        rows, columns = crop(ink(lines)[0, 0].numpy(), self.side, rng)
+        row = {name: value[0, ..., rows, columns].clone() for name, value in whole._asdict().items()}
+        row["target"] = (2 * example.target - 1)[..., rows, columns].clone()
+        return row
+
+
+class OffsetObjective(_OpdmObjective):
+    """Stage one: the estimators learn offsets by aligning references to the target (section 3.2).
+
+    At every level a deformable convolution with the estimated offsets samples the reference colours; there is no
+    ground truth for offsets, so the loss is the L1 distance of the sampled picture to the target's. The
+    convolutions serve only this stage.
+    """
+
+    def __init__(self, network: Opdm, side: int) -> None:
+        super().__init__(network, side)
+        settings = network.settings
+        samplers = nn.ParameterList(
+            _centred(settings.kernel) for _ in range(len(settings.widths) * settings.references)
+        )
+        self.networks = {"estimator": nn.ModuleDict({"offsets": network.adapter.estimators, "samplers": samplers})}
+        self.samplers = samplers
+
+    def turns(self, batch: Batch) -> Iterator[Turn]:
+        conditions = _conditions(batch)
+        colours = conditions.aligned[:, :, :3] if self.network.settings.aligned else conditions.references
+        losses = []
+        samplers = iter(self.samplers)
+        for offsets in self.network.offsets(conditions):
+            size = tuple(offsets.shape[-2:])
+            target = F.interpolate(batch["target"], size, mode="area")
+            for image, offset in zip(
+                colours.unbind(1), offsets.chunk(self.network.settings.references, dim=1), strict=True
+            ):
+                sampled = F.interpolate(image, size, mode="area")
+                pad = self.network.settings.kernel // 2
+                aligned = deform_conv2d(sampled, offset, next(samplers), padding=pad)
+                losses.append(F.l1_loss(aligned, target))
+        loss = torch.stack(losses).mean()
+        yield Turn("estimator", loss, {"alignment": loss.item()})
+
+
+class JointObjective(_OpdmObjective):
+    """Stage two: forward diffusion and unrolled reverse denoising together (sections 3.3 and 3.4).
+
+    The noise loss is taken at a random time step; the content and perceptual losses on the picture that
+    ``unroll`` DDIM steps make of pure noise, with gradients through all of them. The estimators stay fixed.
+    """
+
+    def __init__(
+        self,
+        network: Opdm,
+        side: int,
+        unroll: int,
+        weights: JointWeights | None = None,
+        perceptual: PerceptualLoss | None = None,
+    ) -> None:
+        super().__init__(network, side)
+        network.adapter.estimators.requires_grad_(False)
+        self.unroll, self.weights, self.perceptual = unroll, weights or JointWeights(), perceptual
+        self.schedule = Schedule(network.settings.timesteps, network.settings.prediction)
+
+    def turns(self, batch: Batch) -> Iterator[Turn]:
+        target, conditions = batch["target"], _conditions(batch)
+        guidance = self.network.guide(conditions)
+
+        def denoise(noisy: Tensor, time: Tensor) -> Tensor:
+            return self.network(noisy, time, guidance)
+
+        noise = torch.randn_like(target)
+        time = torch.randint(self.schedule.timesteps, (len(target),), device=target.device)
+        noisy = self.schedule.scheduler().add_noise(target, noise, time)
+        made = self.schedule.sample(denoise, torch.randn_like(target), self.unroll)
+        losses = {
+            "noise": F.mse_loss(denoise(noisy, time), self.schedule.target(target, noise)),
+            "content": content_loss((made + 1) / 2, (target + 1) / 2),
+        }
+        if self.perceptual is not None:
+            losses["perceptual"] = self.perceptual((made + 1) / 2, (target + 1) / 2)
+        if guidance.matches is not None:
+            clean = fill_colours(target, conditions.proximity)
+            losses["matching"] = F.l1_loss(guidance.matches.colours, clean)
+        loss = sum(getattr(self.weights, name) * value for name, value in losses.items())
+        assert isinstance(loss, Tensor)
+        yield Turn("network", loss, {name: value.item() for name, value in losses.items()})
+
+
+def content_loss(result: Tensor, truth: Tensor) -> Tensor:
+    """Return ``|x - y|_1 + (1 - SSIM(x, y))`` (equation 8) of pictures ``[B, 3, H, W]`` in [0, 1]."""
+    similarity = ssim(result, truth, data_range=1.0)
+    assert isinstance(similarity, Tensor)
+    return F.l1_loss(result, truth) + 1 - similarity
+
+
+def _conditions(batch: Batch) -> Conditions:
+    return Conditions(**{name: batch[name] for name in Conditions._fields})
+
+
+def _centred(kernel: int) -> nn.Parameter:
+    """Return a 3-channel deformable kernel that starts by copying the pixel at its centre."""
+    weight = torch.zeros(3, 3, kernel, kernel)
+    weight[range(3), range(3), kernel // 2, kernel // 2] = 1.0
+    return nn.Parameter(weight)

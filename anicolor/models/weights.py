@@ -1,0 +1,93 @@
+"""Weights files: safetensors with the model's name, settings, source and scores in the metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from anicolor.errors import AnicolorError, InputError
+from anicolor.media.atomic import write_bytes
+from anicolor.models.catalog import Entry, entry
+from anicolor.models.colorizer import Colorizer
+
+__all__ = ["load_colorizer", "read_header", "save_weights"]
+
+
+def save_weights(
+    path: Path, model: str, settings: object, networks: Mapping[str, nn.Module], facts: Mapping[str, object]
+) -> None:
+    """Write the networks' weights in half precision; ``facts`` (source, steps, scores) go into the metadata."""
+    tensors = {
+        f"{name}.{key}": value.detach().to("cpu", torch.float16).contiguous()
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+    if not is_dataclass(settings) or isinstance(settings, type):
+        raise TypeError(f"settings must be a dataclass, got {settings!r}")
+    header = {"model": model, "settings": json.dumps(asdict(settings)), "facts": json.dumps(dict(facts))}
+    write_bytes(path, save(tensors, metadata=header))
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """Return the metadata of a weights file.
+
+    Raises:
+        InputError: there is no such file.
+        AnicolorError: it is no weights file of anicolor's, or damaged.
+    """
+    return _read(path)[0]
+
+
+def load_colorizer(model: str, weights: Path | None = None, device: str = "cpu") -> Colorizer:
+    """Return colorizer ``model`` with its shipped weights, or those of ``weights``, on ``device``.
+
+    Raises:
+        InputError: no such model or file, or a model that ships no weights.
+        AnicolorError: damaged weights, or weights of another model.
+    """
+    known = entry(model)
+    path = weights or _shipped(known)
+    header, tensors = _read(path)
+    if header.get("model") != model:
+        raise AnicolorError(
+            f"{path}: expected weights of {model}, found those of {header.get('model')}:"
+            f" use --model {header.get('model')} or other weights"
+        )
+    colorizer: Colorizer = known.part("colorizer").build(model, json.loads(header["settings"]))
+    for name, network in colorizer.networks.items():
+        prefix = f"{name}."
+        state = {k.removeprefix(prefix): v.float() for k, v in tensors.items() if k.startswith(prefix)}
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise AnicolorError(f"{path}: the weights do not fit their own settings: take a whole copy") from error
+    return colorizer.to(device)
+
+
+def _shipped(known: Entry) -> Path:
+    if known.shipped is None:
+        raise InputError(
+            f"{known.name} ships without weights: give --weights FILE, or train them with"
+            f" 'anicolor train {known.name}'"
+        )
+    return known.shipped
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such weights file: expected a .safetensors file written by anicolor train")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header, tensors = file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise AnicolorError(f"{path}: damaged weights, or no safetensors file ({error}): take a whole copy") from error
+    if not {"model", "settings"} <= header.keys():
+        raise AnicolorError(f"{path}: expected weights written by anicolor train, found other safetensors")
+    return header, tensors

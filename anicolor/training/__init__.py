@@ -1,0 +1,1 @@
+"""One short loop that trains every paper, from rows of a recipe table."""

@@ -1,0 +1,189 @@
+"""The loop: examples to turns to optimizer steps, with a moving average, validation and checkpoints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+
+from anicolor.data.clips import ClipSource, DrawnClips
+from anicolor.diffusion.noise import FrameNoise
+from anicolor.errors import AnicolorError
+from anicolor.models.catalog import entry
+from anicolor.models.colorizer import Colorizer, Reference, Request
+from anicolor.models.objective import Objective
+from anicolor.models.weights import save_weights
+from anicolor.training.recipe import Recipe
+from anicolor.training.run import Position, Run
+
+__all__ = ["Progress", "train_stage", "validate"]
+
+_WARM_UP = 100  # steps in which the rate rises to its full value
+_COOL_DOWN = 0.3  # share of the steps, at the end, in which it falls to zero
+_EMA = 0.998
+_CLIP = 1.0  # largest norm of a gradient
+VALIDATION = DrawnClips(sizes=(256, 256), first=0, count=100_000)
+"""Drawn scenes that training never sees (its own start at a million)."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One optimizer step done: its losses, or the validation score (PSNR in dB) when there was one."""
+
+    stage: str
+    step: int
+    steps: int
+    losses: dict[str, float] = field(default_factory=dict)
+    score: float | None = None
+
+
+class _Examples(Dataset[dict[str, Tensor]]):
+    def __init__(self, source: ClipSource, objective: Objective, seed: int) -> None:
+        self.source, self.objective, self.seed = source, objective, seed
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        return self.objective.prepare(
+            self.source.example(self.seed, number), np.random.default_rng((self.seed, number, 1))
+        )
+
+
+def train_stage(
+    run: Run,
+    recipe: Recipe,
+    colorizer: Colorizer,
+    objective: Objective,
+    source: ClipSource,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    checkpoint_every: int = 100,
+    validate_every: int = 500,
+    facts: dict[str, object] | None = None,
+) -> Iterator[Progress]:
+    """Train one stage from where ``run`` stands and yield after every step.
+
+    The best weights by validation are written to ``run.best`` (stages that sample pictures only); the checkpoint is
+    written every ``checkpoint_every`` steps, at the end, and when the iteration is closed.
+    """
+    model = entry(recipe.model)
+    device = colorizer.device
+    averages = {name: _average(network) for name, network in colorizer.networks.items()}
+    modules: dict[str, nn.Module] = {f"train.{k}": v for k, v in objective.networks.items()}
+    modules |= {f"whole.{k}": v for k, v in colorizer.networks.items()}
+    modules |= {f"average.{k}": v for k, v in averages.items()}
+    for network in objective.networks.values():
+        network.to(device).train()
+    optimizers = {
+        name: torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=recipe.rate)
+        for name, network in objective.networks.items()
+    }
+    torch.manual_seed(seed)
+    position = run.position()
+    best, step = (position.best, 0) if position else (float("-inf"), 0)
+    if position is not None and position.stage == recipe.stage:
+        step = position.step
+        run.restore(modules, dict(optimizers))
+    started = time.monotonic()
+    try:
+        for batch in _batches(source, objective, recipe, seed, step, workers):
+            losses: dict[str, float] = {}
+            for turn in objective.turns({k: v.to(device) for k, v in batch.items()}):
+                losses |= {"loss": turn.loss.item(), **turn.parts}
+                if not np.isfinite(losses["loss"]):
+                    raise AnicolorError(f"the loss is {losses['loss']} at step {step}: resume with a lower --rate")
+                _descend(objective.networks[turn.network], optimizers[turn.network], turn.loss, _rate(recipe, step))
+            for name, average in averages.items():
+                average.update_parameters(colorizer.networks[name])
+            step += 1
+            score = None
+            if recipe.unroll and (step % validate_every == 0 or step == recipe.steps):
+                score = validate(colorizer, averages)
+                if score > best:
+                    best = score
+                    networks = {name: average.module for name, average in averages.items()}
+                    found = {**(facts or {}), "stage": recipe.stage, "steps": step, "validation_psnr": round(score, 3)}
+                    save_weights(run.best, model.name, colorizer.settings, networks, found)
+            if step % checkpoint_every == 0:
+                run.save(Position(recipe.stage, step, best), modules, dict(optimizers))
+            if step % 10 == 0 or score is not None:
+                seconds = round(time.monotonic() - started, 1)
+                run.log(stage=recipe.stage, step=step, seconds=seconds, score=score, **losses)
+            yield Progress(recipe.stage, step, recipe.steps, losses, score)
+    finally:
+        run.save(Position(recipe.stage, step, best), modules, dict(optimizers))
+
+
+def validate(colorizer: Colorizer, averages: dict[str, AveragedModel], examples: int = 24) -> float:
+    """Return the mean PSNR in dB of the averaged weights on drawn frames of unseen seeds."""
+    kept = {name: _copy(network) for name, network in colorizer.networks.items()}
+    try:
+        for name, average in averages.items():
+            colorizer.networks[name].load_state_dict(average.module.state_dict())
+        return float(np.mean([_psnr_of(colorizer, number) for number in range(examples)]))
+    finally:
+        for name, state in kept.items():
+            colorizer.networks[name].load_state_dict(state)
+            colorizer.networks[name].train()
+
+
+def _psnr_of(colorizer: Colorizer, number: int) -> float:
+    example = VALIDATION.example(0, number)
+    references = tuple(
+        Reference(2 * n, image, lines)
+        for n, (image, lines) in enumerate(zip(example.references, example.reference_lines, strict=True))
+    )
+    for network in colorizer.networks.values():
+        network.eval()
+    request = Request(example.lines[None], references, 1, (number,), torch.zeros(0, 3, *example.lines.shape[-2:]))
+    error = (colorizer.colorize(request, FrameNoise(0))[0].cpu().clamp(0, 1) - example.target).square().mean()
+    return float(-10 * error.log10())
+
+
+def _batches(
+    source: ClipSource, objective: Objective, recipe: Recipe, seed: int, done: int, workers: int
+) -> DataLoader[dict[str, Tensor]]:
+    numbers: Sequence[int] = range(done * recipe.batch, recipe.steps * recipe.batch)
+    options: dict[str, Any] = {"prefetch_factor": 3, "worker_init_fn": _one_thread} if workers else {}
+    return DataLoader(
+        _Examples(source, objective, seed),
+        batch_size=recipe.batch,
+        sampler=numbers,
+        num_workers=workers,
+        **options,
+    )
+
+
+def _descend(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
+    optimizer.step()
+
+
+def _rate(recipe: Recipe, step: int) -> float:
+    rising = min(1.0, (step + 1) / _WARM_UP)
+    falling = min(1.0, (recipe.steps - step) / max(1.0, _COOL_DOWN * recipe.steps))
+    return recipe.rate * rising * falling
+
+
+def _average(network: nn.Module) -> AveragedModel:
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_EMA))
+
+
+def _copy(network: nn.Module) -> dict[str, Tensor]:
+    return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)

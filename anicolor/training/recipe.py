@@ -1,0 +1,45 @@
+"""Recipes as rows: what each stage of each paper is trained with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anicolor.errors import InputError
+
+__all__ = ["RECIPES", "Recipe", "recipes"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One stage: optimizer steps, learning rate, batch, crop side in pixels, unrolled DDIM steps, source."""
+
+    model: str
+    stage: str
+    steps: int
+    rate: float
+    batch: int
+    side: int
+    unroll: int
+    section: str
+
+
+RECIPES = (
+    # model         stage      steps    rate  batch side unroll  source
+    Recipe("opdm", "offsets", 39_000, 1e-4, 10, 224, 0, "section 4.1: 80 epochs of 4,881 sequences, batch 10"),
+    Recipe("opdm", "joint", 150_000, 1e-5, 1, 224, 10, "section 4.1"),
+    Recipe("opdm-small", "offsets", 160, 1e-3, 8, 128, 0, "ours: two CPU cores"),
+    Recipe("opdm-small", "joint", 1_800, 6e-4, 8, 128, 2, "ours: two CPU cores"),
+)
+
+
+def recipes(model: str) -> tuple[Recipe, ...]:
+    """Return the stages of ``model`` in order.
+
+    Raises:
+        InputError: no recipe trains this model.
+    """
+    rows = tuple(row for row in RECIPES if row.model == model)
+    if not rows:
+        known = ", ".join(dict.fromkeys(row.model for row in RECIPES))
+        raise InputError(f"no recipe trains {model!r}: expected one of {known}")
+    return rows

@@ -1,0 +1,118 @@
+"""A training run on disk: settings, log, checkpoint and best weights in one folder, resumable at any step."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from anicolor.errors import AnicolorError, InputError, OverwriteError
+from anicolor.media.atomic import write_bytes
+
+__all__ = ["Position", "Run"]
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a run stands: the stage, its optimizer steps done, and the best validation score so far (dB)."""
+
+    stage: str
+    step: int
+    best: float
+
+
+class Run:
+    """The folder of a run: ``run.json``, ``log.jsonl``, ``state.safetensors``, ``best.safetensors``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.best = folder / "best.safetensors"
+        self._state, self._settings, self._log = (
+            folder / name for name in ("state.safetensors", "run.json", "log.jsonl")
+        )
+
+    def start(self, settings: dict[str, object]) -> None:
+        """Make the folder and write what the run was asked for.
+
+        Raises:
+            OverwriteError: the folder holds a run already.
+        """
+        if self._settings.exists():
+            raise OverwriteError(f"{self.folder}: holds a run already: --resume goes on with it, --out names another")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_bytes(self._settings, json.dumps(settings, indent=2).encode())
+
+    def settings(self) -> dict[str, object]:
+        """Return what the run was asked for.
+
+        Raises:
+            InputError: the folder holds no run.
+        """
+        if not self._settings.is_file():
+            raise InputError(f"{self.folder}: expected a run to resume, found no run.json: start without --resume")
+        found: dict[str, object] = json.loads(self._settings.read_text())
+        return found
+
+    def log(self, **facts: object) -> None:
+        """Append one JSON line to the log."""
+        with self._log.open("a") as file:
+            file.write(json.dumps(facts) + "\n")
+
+    def save(
+        self, position: Position, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]
+    ) -> None:
+        """Write all that the next step depends on: weights, optimizers, random state, position."""
+        tensors = {
+            f"module/{name}/{key}": value.detach().clone()
+            for name, module in modules.items()
+            for key, value in module.state_dict().items()
+        }
+        for name, optimizer in optimizers.items():
+            for number, state in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer/{name}/{number}/{key}": value.clone() for key, value in state.items()}
+        tensors["random"] = torch.get_rng_state()
+        where = {"stage": position.stage, "step": str(position.step), "best": repr(position.best)}
+        write_bytes(self._state, save({k: v.cpu().contiguous() for k, v in tensors.items()}, metadata=where))
+
+    def position(self) -> Position | None:
+        """Return where the run stands, or None before its first checkpoint."""
+        if not self._state.is_file():
+            return None
+        from safetensors import safe_open
+
+        with safe_open(self._state, framework="pt") as file:
+            found = file.metadata()
+        return Position(found["stage"], int(found["step"]), float(found["best"]))
+
+    def restore(self, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]) -> None:
+        """Load the checkpoint into ``modules`` and ``optimizers`` and set the random state."""
+        tensors = load_file(self._state)
+        for name, module in modules.items():
+            prefix = f"module/{name}/"
+            try:
+                module.load_state_dict(
+                    {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+                )
+            except RuntimeError as error:
+                raise AnicolorError(
+                    f"{self._state}: the checkpoint is of another network: start a new run with --out"
+                ) from error
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(
+                {**optimizer.state_dict(), "state": _optimizer_state(tensors, f"optimizer/{name}/")}
+            )
+        torch.set_rng_state(tensors["random"])
+
+
+def _optimizer_state(tensors: dict[str, Tensor], prefix: str) -> dict[int, dict[str, Tensor]]:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith(prefix):
+            number, name = key.removeprefix(prefix).split("/")
+            state.setdefault(int(number), {})[name] = value
+    return state

@@ -1,0 +1,51 @@
+"""Distance fields against SciPy, and what counts as ink."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import distance_transform_edt
+
+from anicolor.lines.distance import distance_field, ink, normalized_distance
+
+
+def test_is_exact() -> None:
+    lines = (torch.rand(2, 1, 50, 70, generator=torch.Generator().manual_seed(0)) > 0.01).float()
+    field = distance_field(lines)
+    assert field.shape == lines.shape
+    for ours, page in zip(field[:, 0].numpy(), lines[:, 0].numpy(), strict=True):
+        np.testing.assert_allclose(ours, distance_transform_edt(page), atol=1e-4)
+
+
+def test_a_page_without_ink_is_finite() -> None:
+    field = distance_field(torch.ones(1, 1, 30, 40))
+    assert torch.allclose(field, torch.full_like(field, math.hypot(30, 40)))
+
+
+@pytest.mark.parametrize("darkness", [0.1, 0.4, 1.0])
+def test_pale_lines_are_ink(darkness: float) -> None:
+    lines = torch.ones(1, 1, 20, 20)
+    lines[..., 5] = 1 - darkness
+    assert torch.equal(ink(lines), lines < 1)
+
+
+def test_pale_lines_beside_black_ones_are_ink_and_noise_is_not() -> None:
+    lines = torch.full((1, 1, 20, 20), 0.97)
+    lines[..., 5] = 0.0
+    lines[..., 15] = 0.6
+    assert ink(lines).sum() == 40
+
+
+def test_normalized_is_zero_on_ink_and_saturates() -> None:
+    lines = torch.ones(1, 1, 8, 200)
+    lines[..., 0] = 0.0
+    field = normalized_distance(lines, scale=10)
+    assert field[0, 0, 0, 0] == 0
+    assert float(field[0, 0, 0, 10]) == pytest.approx(1 - math.exp(-1), abs=1e-5)
+    assert 0.99 < float(field.max()) <= 1
+
+
+def test_refuses_frames() -> None:
+    with pytest.raises(ValueError, match=r"expected float \[T, 1, H, W\]"):
+        distance_field(torch.zeros(1, 3, 4, 4))

@@ -73,9 +73,7 @@ def assign(
     bare = [plan.shot for plan in plans if not plan.keyframes]
     if bare:
         wanted = "; ".join(_what_to_paint(shot, info) for shot in bare)
-        raise InputError(
-            f"{len(bare)} of {len(plans)} shots have no keyframe: {wanted}; or use --borrow-keyframes"
-        )
+        raise InputError(f"{len(bare)} of {len(plans)} shots have no keyframe: {wanted}; or use --borrow-keyframes")
     return plans
 
 

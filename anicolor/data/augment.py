@@ -16,9 +16,7 @@ _MIRRORED = 0.5
 _ALONE = 0.12  # share with a single keyframe, given twice
 
 
-def augment(
-    colours: np.ndarray, lines: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def augment(colours: np.ndarray, lines: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return colours ``[3, H, W, 3]`` and lines ``[3, H, W]``, uint8, changed alike in all three frames.
 
     The last frame is the target, the others are its references.
@@ -57,4 +55,4 @@ def _turn_hues(colours: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     hsv[..., 0] = (hsv[..., 0] + rng.integers(180)) % 180
     hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.6, 1.4), 0, 255)
     turned = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
-    return turned.reshape(colours.shape)
+    return np.asarray(turned).reshape(colours.shape)

@@ -112,9 +112,7 @@ class Wave:
 
     def at(self, u: float) -> float:
         value = self.base + self.drift * (u - 0.5)
-        return (
-            value + self.swing * math.sin(math.tau * (self.turns * u + self.phase)) if self.swing else value
-        )
+        return value + self.swing * math.sin(math.tau * (self.turns * u + self.phase)) if self.swing else value
 
 
 STILL = Wave()
@@ -402,9 +400,7 @@ def _spline(knots: Points, closed: bool = True, steps: int = 8) -> Points:
         around = np.concatenate([knots[:1], knots, knots[-1:]])
     p0, p1, p2, p3 = (around[i : len(around) - 3 + i, None] for i in range(4))
     t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
-    curve = (
-        2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-    )
+    curve = 2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
     return np.asarray(curve / 2).reshape(-1, 2)
 
 
@@ -433,9 +429,7 @@ def _ribbon(rng: Rng, length: float, half: float) -> Points:
     y = np.linspace(0, 1, 16)
     curl = rng.normal(0, 0.16) * length * y**2 + rng.normal(0, 0.05) * length * np.sin(math.tau * y)
     width = half * (1 - y**2) * (0.35 + np.sin(math.pi * y**0.7))
-    return np.concatenate(
-        [np.stack([curl + width, y * length], 1), np.stack([curl - width, y * length], 1)[-2::-1]]
-    )
+    return np.concatenate([np.stack([curl + width, y * length], 1), np.stack([curl - width, y * length], 1)[-2::-1]])
 
 
 def _star(points: int, outer: float, inner: float) -> Points:
@@ -520,9 +514,7 @@ def _palette(rng: Rng) -> Palette:
     else:
         pale = _chance(rng, 0.75)
         value = rng.uniform(0.88, 1) if pale else rng.uniform(0.4, 0.88)
-        skin = _hsv(
-            rng.normal(0.065, 0.012), rng.uniform(0.1, 0.45) if pale else rng.uniform(0.35, 0.65), value
-        )
+        skin = _hsv(rng.normal(0.065, 0.012), rng.uniform(0.1, 0.45) if pale else rng.uniform(0.35, 0.65), value)
     cloth = tuple(_paint(rng, tint) for _ in range(int(rng.integers(2, 5))))
     hair = cloth[0] if _chance(rng, 0.08) else _paint(rng, tint)
     return Palette(skin, hair, cloth, _paint(rng, tint))
@@ -585,9 +577,7 @@ class Painter:
     rng: Rng
     style: Style
 
-    def part(
-        self, joint: int, curve: Points, paint: Rgb, details: tuple[Detail, ...] = (), shade: bool = True
-    ) -> Part:
+    def part(self, joint: int, curve: Points, paint: Rgb, details: tuple[Detail, ...] = (), shade: bool = True) -> Part:
         """A part with its outline (whole, with gaps, or none), its shadow and its inner details."""
         ink = None if _chance(self.rng, self.style.lineless) else self.style.line(paint)
         tones = self._shadow(curve, paint) if shade and self.style.shaded else ()
@@ -628,9 +618,7 @@ class Painter:
         if kind < 0.35:
             size = self.rng.uniform(0.07, 0.2)
             spots = self.rng.uniform(low, high, (int(self.rng.integers(2, 6)), 2))
-            return tuple(
-                Detail(_blob(self.rng, size * wide, size * tall, count=20) + at, paint, ink) for at in spots
-            )
+            return tuple(Detail(_blob(self.rng, size * wide, size * tall, count=20) + at, paint, ink) for at in spots)
         if kind < 0.5:
             return (Detail(_blob(self.rng, wide / 3, tall / 3, count=32) + (low + high) / 2, paint, ink),)
         if kind < 0.75:
@@ -682,21 +670,15 @@ def _person(role: Role, root: Joint) -> Figure:
     wide = rng.uniform(0.06, 0.12)
     turns = float(rng.choice([0.5, 1, 2]))
     chest = figure.hang(Joint(base, (0, 0), _swing(rng, 0, 0.15 * role.energy, turns)))
-    skull = figure.hang(
-        Joint(chest, (0, -torso), _swing(rng, 0, 0.25 * role.energy, turns), y=Wave(-head * 0.85))
-    )
-    face = figure.hang(
-        Joint(skull, (0, 0), yaw=Wave(rng.normal(0, 0.25), rng.normal(0, 0.4), 0.3 * role.energy))
-    )
+    skull = figure.hang(Joint(chest, (0, -torso), _swing(rng, 0, 0.25 * role.energy, turns), y=Wave(-head * 0.85)))
+    face = figure.hang(Joint(skull, (0, 0), yaw=Wave(rng.normal(0, 0.25), rng.normal(0, 0.4), 0.3 * role.energy)))
     shirt, trousers = role.palette.any(rng), role.palette.any(rng)
     _back_hair(role, figure, skull, head)
     _arm(role, figure, chest, (-wide, -torso * 0.92), torso, wide, shirt, turns)
     for side in (-1, 1):
         _leg(role, figure, base, (side * wide * 0.55, 0), leg, wide, trousers, turns)
     _torso(role, figure, chest, torso, wide, shirt, trousers)
-    figure.parts.append(
-        role.painter.part(chest, _moved(_tube(0.06, 0.03, 0.03), 0, -torso - 0.05), role.palette.skin)
-    )
+    figure.parts.append(role.painter.part(chest, _moved(_tube(0.06, 0.03, 0.03), 0, -torso - 0.05), role.palette.skin))
     _head(role, figure, skull, face, head)
     _arm(role, figure, chest, (wide, -torso * 0.92), torso, wide, shirt, turns)
     return figure
@@ -709,9 +691,7 @@ def _bust(role: Role, root: Joint) -> Figure:
     head = rng.uniform(0.25, 0.36)
     wide, shirt = head * rng.uniform(0.9, 1.3), role.palette.any(rng)
     skull = figure.hang(Joint(base, (0, 0), _swing(rng, 0, 0.2 * role.energy, 1)))
-    face = figure.hang(
-        Joint(skull, (0, 0), yaw=Wave(rng.normal(0, 0.3), rng.normal(0, 0.5), 0.3 * role.energy))
-    )
+    face = figure.hang(Joint(skull, (0, 0), yaw=Wave(rng.normal(0, 0.3), rng.normal(0, 0.5), 0.3 * role.energy)))
     _back_hair(role, figure, skull, head)
     neck = _moved(_tube(head, head * 0.35, head * 0.4), 0, head * 0.6)
     figure.parts.append(role.painter.part(base, neck, role.palette.skin))
@@ -727,9 +707,7 @@ def _bust(role: Role, root: Joint) -> Figure:
     return figure
 
 
-def _torso(
-    role: Role, figure: Figure, chest: int, length: float, wide: float, shirt: Rgb, trousers: Rgb
-) -> None:
+def _torso(role: Role, figure: Figure, chest: int, length: float, wide: float, shirt: Rgb, trousers: Rgb) -> None:
     rng = role.rng
     waist = rng.uniform(0.65, 1.05)
     knots = np.array([[0.3, -1.02], [1.0, -0.95], [1.02, -0.7], [waist, -0.35], [1.0, 0.06]])
@@ -865,9 +843,7 @@ def _back_hair(role: Role, figure: Figure, skull: int, radius: float) -> None:
     rng, paint = role.rng, role.palette.hair
     if _chance(rng, 0.6):
         long = rng.uniform(0.9, 2.6)
-        knots = np.array(
-            [[0, -1.25], [0.9, -0.9], [1.22, 0], [1.2, long], [0.4, long * 0.92], [0, long * 1.05]]
-        )
+        knots = np.array([[0, -1.25], [0.9, -0.9], [1.22, 0], [1.2, long], [0.4, long * 0.92], [0, long * 1.05]])
         curve = radius * _spline(np.concatenate([knots, (knots[1:-1] * LEFT)[::-1]]), steps=6)
         sway = Sway(0.25 * radius * role.energy, radius * 2, True, 1.0, rng.random())
         figure.parts.append(replace(role.painter.part(skull, curve, _tone(paint, 0.85)), sway=sway))
@@ -879,13 +855,9 @@ def _back_hair(role: Role, figure: Figure, skull: int, radius: float) -> None:
 def _lock(role: Role, figure: Figure, skull: int, radius: float, x: float, length: float) -> None:
     """A tapering ribbon of hair that swings from the skull."""
     rng = role.rng
-    joint = figure.hang(
-        Joint(skull, (x * radius, -0.3 * radius), _swing(rng, -0.5 * x, 0.3 * role.energy, 1.0))
-    )
+    joint = figure.hang(Joint(skull, (x * radius, -0.3 * radius), _swing(rng, -0.5 * x, 0.3 * role.energy, 1.0)))
     curve = _ribbon(rng, length * radius, radius * rng.uniform(0.12, 0.3))
-    sway = Sway(
-        radius * rng.uniform(0.1, 0.5) * role.energy, length * radius, True, rng.uniform(0.5, 2), rng.random()
-    )
+    sway = Sway(radius * rng.uniform(0.1, 0.5) * role.energy, length * radius, True, rng.uniform(0.5, 2), rng.random())
     figure.parts.append(replace(role.painter.part(joint, curve, role.palette.hair), sway=sway))
 
 
@@ -922,10 +894,7 @@ def _strands(role: Role, radius: float) -> tuple[Detail, ...]:
     strands = tuple(
         Detail(
             _spline(
-                radius
-                * np.array(
-                    [[x, -1.0 + 0.3 * abs(x)], [1.1 * x, -0.7], [1.15 * x + rng.normal(0, 0.1), -0.3]]
-                ),
+                radius * np.array([[x, -1.0 + 0.3 * abs(x)], [1.1 * x, -0.7], [1.15 * x + rng.normal(0, 0.1), -0.3]]),
                 closed=False,
             ),
             None,
@@ -976,9 +945,7 @@ def _features(role: Role, figure: Figure, face: int, radius: float) -> None:
     curve = _spline(radius * np.array([[-wide, 0.0], [0, smile * 0.3], [wide, 0.0], [0, gape]]), steps=7)
     tongue = Detail(_ellipse(wide * 0.6 * radius, gape * 0.5 * radius, 0, gape * radius, 20), (225, 110, 110))
     inside = _hsv(rng.uniform(-0.03, 0.03), rng.uniform(0.5, 0.8), rng.uniform(0.3, 0.7))
-    joint = figure.hang(
-        Joint(face, (0, mouth * radius), stretch=Wave(1.0, 0, 0.3, rng.uniform(0.5, 3), rng.random()))
-    )
+    joint = figure.hang(Joint(face, (0, mouth * radius), stretch=Wave(1.0, 0, 0.3, rng.uniform(0.5, 3), rng.random())))
     part = painter.part(joint, curve, inside, (tongue,) if _chance(rng, 0.6) else (), shade=False)
     figure.parts.append(_ride(figure, replace(part, ink=mark), face, depth))
 
@@ -994,11 +961,7 @@ def _ride(figure: Figure, part: Part, face: int, depth: float) -> Part:
 def _eyes(role: Role, figure: Figure, face: int, radius: float, apart: float, level: float) -> None:
     rng, style = role.rng, role.painter.style
     rx, ry = radius * rng.uniform(0.15, 0.27), radius * rng.uniform(0.16, 0.36)
-    blink = (
-        Wave(1.0, 0.0, 0.0)
-        if _chance(rng, 0.6)
-        else Wave(0.75, 0.0, 0.3, rng.uniform(0.5, 1.5), rng.random())
-    )
+    blink = Wave(1.0, 0.0, 0.0) if _chance(rng, 0.6) else Wave(0.75, 0.0, 0.3, rng.uniform(0.5, 1.5), rng.random())
     look_x = Wave(rng.normal(0, 0.15) * rx, rng.normal(0, 0.5) * rx)
     look_y = Wave(rng.normal(0, 0.1) * ry)
     dots, iris = _chance(rng, 0.15), role.palette.iris
@@ -1015,9 +978,7 @@ def _eyes(role: Role, figure: Figure, face: int, radius: float, apart: float, le
         ball = 0.72 * min(rx * 1.1, ry)
         glint = _ellipse(ball * 0.28, ball * 0.3, -ball * 0.35, -ball * 0.4, 12)
         details = (
-            Detail(
-                _ellipse(ball, ball * 1.15, count=28), iris, line if outlined else None, x=look_x, y=look_y
-            ),
+            Detail(_ellipse(ball, ball * 1.15, count=28), iris, line if outlined else None, x=look_x, y=look_y),
             Detail(_ellipse(ball, ball * 0.55, 0, -ball * 0.6, 20), _tone(iris, 0.6), x=look_x, y=look_y),
             Detail(_ellipse(ball * 0.5, ball * 0.6, count=20), (12, 10, 14), paper=INK, x=look_x, y=look_y),
             Detail(glint, WHITE, None, x=look_x, y=look_y),
@@ -1027,9 +988,7 @@ def _eyes(role: Role, figure: Figure, face: int, radius: float, apart: float, le
         part = Part(joint, curve, white, line, details, arcs=() if _chance(rng, 0.6) else ((0, 19), (26, 33)))
         figure.parts.append(_ride(figure, part, face, 0.75 * radius))
         lid = replace(line, width=line.width * rng.uniform(1.3, 3), taper=True)
-        figure.parts.append(
-            _ride(figure, Part(joint, curve[:19], white, lid, open_ended=True), face, 0.75 * radius)
-        )
+        figure.parts.append(_ride(figure, Part(joint, curve[:19], white, lid, open_ended=True), face, 0.75 * radius))
 
 
 # ----------------------------------------------------------------------------------- creatures, props, smoke
@@ -1115,9 +1074,7 @@ def _prop(role: Role, root: Joint) -> Figure:
         at = 0.8 * radius * np.array([math.cos(angle), math.sin(angle)])
         spin = Wave(angle + math.pi / 2, rng.normal(0, 2) * role.energy, 0.3 * role.energy, 2.0)
         joint = figure.hang(Joint(base, (float(at[0]), float(at[1])), spin))
-        hub = Detail(
-            _ellipse(0.1 * radius, 0.1 * radius, count=16), role.palette.cloth[0], painter.style.mark(paint)
-        )
+        hub = Detail(_ellipse(0.1 * radius, 0.1 * radius, count=16), role.palette.cloth[0], painter.style.mark(paint))
         ring.append(painter.part(joint, kind, role.palette.cloth[-1], (hub,) if _chance(rng, 0.6) else ()))
     figure.parts.extend([*ring, body] if behind else [body, *ring])
     return figure
@@ -1132,9 +1089,7 @@ def _smoke(role: Role, root: Joint) -> Figure:
         swell = Wave(1.0, rng.uniform(-0.7, 0.9), 0.1, 1.0, rng.random())
         rise = Wave(0.0, -rng.uniform(0, 0.3) * role.energy)
         joint = figure.hang(Joint(base, (x, y), _swing(rng, 0, 0.3, 0.5), swell, y=rise))
-        sway = Sway(
-            rng.uniform(0.01, 0.04), rng.uniform(0.1, 0.25), False, rng.uniform(0.5, 1.5), rng.random()
-        )
+        sway = Sway(rng.uniform(0.01, 0.04), rng.uniform(0.1, 0.25), False, rng.uniform(0.5, 1.5), rng.random())
         part = role.painter.part(joint, _cloud(rng, rng.uniform(0.07, 0.2)), paint)
         figure.parts.append(replace(part, sway=sway))
     return figure

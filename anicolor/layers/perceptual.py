@@ -34,8 +34,8 @@ class PerceptualLoss(nn.Module):
         super().__init__()
         self.features = vgg19(weights=None).features[: _LAYERS[-1] + 1].eval().requires_grad_(False)
         self.features.load_state_dict(_features(weights))
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1))
+        self.mean = nn.Buffer(torch.tensor(_MEAN).view(1, 3, 1, 1))
+        self.std = nn.Buffer(torch.tensor(_STD).view(1, 3, 1, 1))
 
     def forward(self, result: Tensor, truth: Tensor) -> Tensor:
         """Return the loss, a scalar, of pictures ``[B, 3, H, W]`` in [0, 1]."""

@@ -63,7 +63,8 @@ def looks_like_line_art(frames: Tensor) -> bool:
     """Say whether frames ``[T, 3, H, W]`` are lines on bright paper; one or two frames of a shot will do.
 
     What is on the paper must be thin: less than half of it may lie in spots thicker than 9 pixels at 256.
-    Measured: at most 0.33 in line art, 0.72 and more in 95 of 100 coloured frames. An empty page is line art.
+    Right on 90 of 90 clips of line art and 88 of 90 coloured ones (Glitch), and on saha. An empty page is
+    line art.
 
     Raises:
         ValueError: ``frames`` have another shape or type.

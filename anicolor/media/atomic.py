@@ -77,9 +77,5 @@ def write_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise AnicolorError(
-                f"disk full: {path} cannot be written: make room, then run it again"
-            ) from error
-        raise AnicolorError(
-            f"{path}: cannot be written ({error.strerror or error}): check the place"
-        ) from error
+            raise AnicolorError(f"disk full: {path} cannot be written: make room, then run it again") from error
+        raise AnicolorError(f"{path}: cannot be written ({error.strerror or error}): check the place") from error

@@ -68,9 +68,7 @@ def check_audio(film: Film, suffix: str, containers: Mapping[str, str]) -> None:
         fitting = [one for one, name in containers.items() if _holds(name, streams)]
     if suffix not in fitting:
         cure = f"use {' or '.join(fitting)}" if fitting else "write a folder of images"
-        raise InputError(
-            f"a {suffix} file cannot hold the {', '.join(sorted(codecs))} audio as it is: {cure}"
-        )
+        raise InputError(f"a {suffix} file cannot hold the {', '.join(sorted(codecs))} audio as it is: {cure}")
 
 
 class VideoSink(Sink):
@@ -139,9 +137,7 @@ class VideoSink(Sink):
         self._container = av.open(self._whole.file, mode="w", format=self._format)
         self._cleanup.callback(_abandon, self._container)
         coding = _CODINGS[self._preset]
-        self._video = self._container.add_stream(
-            coding.codec, rate=self._like.info.rate, options=dict(coding.options)
-        )
+        self._video = self._container.add_stream(coding.codec, rate=self._like.info.rate, options=dict(coding.options))
         self._set_up(self._video, picture)
         self._audio = _AudioCopy(self._like, self._container)
         self._cleanup.callback(self._audio.close)
@@ -210,9 +206,7 @@ class _AudioCopy:
         self._packets: Iterator[Any] = iter(())
         if film.info.audio:
             source = self._cleanup.enter_context(av.open(str(film.info.path)))
-            self._streams = {
-                stream.index: target.add_stream_from_template(stream) for stream in source.streams.audio
-            }
+            self._streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams.audio}
             self._packets = source.demux(*source.streams.audio)
             self._ahead = next(self._packets, None)
         self.start = Fraction(0) if self._ahead is None else _starts(self._ahead)
@@ -264,9 +258,7 @@ def _encoding(path: Path) -> Iterator[None]:
         except av.error.FFmpegError as error:
             if isinstance(error, OSError):
                 raise
-            raise AnicolorError(
-                f"{path}: cannot be encoded ({error.strerror}): try another preset"
-            ) from error
+            raise AnicolorError(f"{path}: cannot be encoded ({error.strerror}): try another preset") from error
 
 
 def _pixel_format(preset: VideoPreset, picture: Picture) -> str:

@@ -84,9 +84,7 @@ def from_frame(frame: Tensor, bits: int = 8, alpha: Pixels | None = None) -> Pic
     if alpha is None:
         return Picture(_quantize(colour, bits))
     if alpha.shape != colour.shape[:2]:
-        raise ValueError(
-            f"alpha: expected {list(colour.shape[:2])} as the frame has, got {list(alpha.shape)}"
-        )
+        raise ValueError(f"alpha: expected {list(colour.shape[:2])} as the frame has, got {list(alpha.shape)}")
     levels = _alpha_levels(alpha, bits)
     cover = levels[..., None] / _top(bits)
     # Where cover is 0 the quotient is of no use and is replaced: divide by 1 there.

@@ -148,11 +148,7 @@ def _list_pattern(pattern: Path) -> tuple[Numbered, ...]:
     if place is None:
         raise InputError(f"{pattern}: expected a folder or a pattern like A.%04d.png")
     stem, rest = pattern.name[: place.start()], pattern.name[place.end() :]
-    digits = (
-        r"0|[1-9]\d*"
-        if place["padding"] is None
-        else rf"\d{{{place['padding']}}}|[1-9]\d{{{place['padding']},}}"
-    )
+    digits = r"0|[1-9]\d*" if place["padding"] is None else rf"\d{{{place['padding']}}}|[1-9]\d{{{place['padding']},}}"
     names = re.compile(f"{re.escape(stem)}(?P<digits>{digits}){re.escape(rest)}", re.ASCII)
     found = [
         Numbered(path, stem, "", match["digits"], Path(rest).stem if Path(rest).suffix else "")

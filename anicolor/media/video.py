@@ -150,12 +150,8 @@ class VideoFilm(Film):
             if ordinal != expected:
                 raise self._missing(expected)
             if (frame.width, frame.height) != self._coded_size:
-                sizes = (
-                    f"{frame.width}x{frame.height}, frame 0 is {self._coded_size[0]}x{self._coded_size[1]}"
-                )
-                raise AnicolorError(
-                    f"{self._path}: frame {ordinal} is {sizes}: frames of one film have one size"
-                )
+                sizes = f"{frame.width}x{frame.height}, frame 0 is {self._coded_size[0]}x{self._coded_size[1]}"
+                raise AnicolorError(f"{self._path}: frame {ordinal} is {sizes}: frames of one film have one size")
             yield Picture(_turned(_pixels(frame, self._look, reformatter), self._look.turn))
             expected += 1
             if expected == span.stop:
@@ -222,18 +218,14 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         container = av.open(str(path))
     except (av.error.FFmpegError, OSError) as error:
-        raise AnicolorError(
-            f"{path}: not a video that can be read ({_reason(error)}): export it again"
-        ) from error
+        raise AnicolorError(f"{path}: not a video that can be read ({_reason(error)}): export it again") from error
     with container:
         name = container.format.name
         if name in _NOT_FILMS or name.endswith("_pipe"):
             raise InputError(f"{path}: not a film: expected a video or a folder of numbered images")
         videos = _videos(container)
         if not videos:
-            raise AnicolorError(
-                f"{path}: no video stream in it: expected a video or a folder of numbered images"
-            )
+            raise AnicolorError(f"{path}: no video stream in it: expected a video or a folder of numbered images")
         yield container, videos[0]
 
 
@@ -280,13 +272,9 @@ def _demuxed(path: Path, container: Any, video: Any) -> list[_Packet]:
             if not packet.is_discard:
                 found.append(_Packet(packet.pts, packet.dts, packet.is_keyframe))
     except av.error.FFmpegError as error:
-        raise AnicolorError(
-            f"{path}: unreadable at frame {total} ({_reason(error)}): export it again"
-        ) from error
+        raise AnicolorError(f"{path}: unreadable at frame {total} ({_reason(error)}): export it again") from error
     if total < video.frames and "mov" in container.format.name:
-        raise AnicolorError(
-            f"{path}: truncated: expected {video.frames} frames, got {total}: export it again"
-        )
+        raise AnicolorError(f"{path}: truncated: expected {video.frames} frames, got {total}: export it again")
     if not found:
         raise AnicolorError(f"{path}: a video without frames: export it again")
     return found
@@ -299,9 +287,7 @@ def _check_whole(path: Path) -> None:
     declared = _declared_size(start)
     size = path.stat().st_size
     if declared is not None and size < declared:
-        raise AnicolorError(
-            f"{path}: truncated: expected {declared} bytes, got {size}: export or copy it again"
-        )
+        raise AnicolorError(f"{path}: truncated: expected {declared} bytes, got {size}: export or copy it again")
 
 
 def _declared_size(start: bytes) -> int | None:
@@ -332,9 +318,7 @@ def _decoded(path: Path, container: Any, video: Any) -> Iterator[Any]:
                 raise AnicolorError(f"{path}: damaged at {frame.time} s: export it again")
             yield frame
     except av.error.FFmpegError as error:
-        raise AnicolorError(
-            f"{path}: a frame cannot be decoded ({_reason(error)}): export it again"
-        ) from error
+        raise AnicolorError(f"{path}: a frame cannot be decoded ({_reason(error)}): export it again") from error
 
 
 def _reason(error: Exception) -> str:
@@ -354,9 +338,7 @@ def _look(frame: Any, matrix: Matrix | None) -> tuple[_Look, list[str]]:
         alpha=any(component.is_alpha for component in components),
         yuv=yuv,
         colorspace=colorspace,
-        full_range=not yuv
-        or int(frame.color_range) == ColorRange.JPEG
-        or frame.format.name.startswith("yuvj"),
+        full_range=not yuv or int(frame.color_range) == ColorRange.JPEG or frame.format.name.startswith("yuvj"),
         turn=_turn(frame, notes),
     )
     return look, notes

@@ -88,12 +88,12 @@ class ImageSink(Sink):
         """Write frame ``index``; see :class:`Sink`."""
         if not 0 <= index < self._like.info.frames:
             raise ValueError(f"expected a frame of 0:{self._like.info.frames}, got {index}")
-        name = (
-            Path(self._like.name(index)).stem
-            if self._like.info.kind == "sequence"
-            else self._like.name(index)
-        )
-        write_bytes(self._folder / f"{name}.png", encode_png(picture))
+        write_bytes(self.path(index), encode_png(picture))
+
+    def path(self, index: int) -> Path:
+        """Return where frame ``index`` goes."""
+        name = self._like.name(index)
+        return self._folder / f"{Path(name).stem if self._like.info.kind == 'sequence' else name}.png"
 
     def __enter__(self) -> Self:
         with write_errors(self._folder):

@@ -78,6 +78,8 @@ class Colorizer(ABC):
     """Lines and keyframes to colours, for one window. It has a network; it is none."""
 
     traits: Traits
+    settings: object
+    """A frozen dataclass: the sizes of the networks, kept in their weights file."""
 
     @property
     @abstractmethod

@@ -74,8 +74,7 @@ def load_colorizer(model: str, weights: Path | None = None, device: str = "cpu")
 def _shipped(known: Entry) -> Path:
     if known.shipped is None:
         raise InputError(
-            f"{known.name} ships without weights: give --weights FILE, or train them with"
-            f" 'anicolor train {known.name}'"
+            f"{known.name} ships without weights: give --weights FILE, or train them with 'anicolor train {known.name}'"
         )
     return known.shipped
 
@@ -85,7 +84,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         raise InputError(f"{path}: no such weights file: expected a .safetensors file written by anicolor train")
     try:
         with safe_open(path, framework="pt") as file:
-            header, tensors = file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}
+            header, tensors = file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise AnicolorError(f"{path}: damaged weights, or no safetensors file ({error}): take a whole copy") from error
     if not {"model", "settings"} <= header.keys():

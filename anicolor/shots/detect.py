@@ -34,7 +34,7 @@ class Detector:
     """
 
     rule: Rule = "structure"
-    change: float = 0.10
+    change: float = 0.11
     isolation: float = 1.5
     window: int = 3
     mse: float = 200.0

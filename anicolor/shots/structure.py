@@ -24,7 +24,7 @@ _REACH = 6
 # Levels of 255. Fainter pictures are noise: they have no structure to compare.
 _NOISE = 2.0
 # Below this, frames are alike as they stand, and the search, which is slow, could only lower it.
-_ALIKE = 0.08
+_ALIKE = 0.05
 
 
 def thumbnail(pixels: npt.NDArray[Any]) -> Thumbnail:
@@ -42,21 +42,24 @@ def is_blank(picture: Thumbnail) -> bool:
 def change(before: Thumbnail, after: Thumbnail) -> float:
     """Return how little of one picture is found in the other: 0 the same, 1 nothing in common.
 
-    The squared difference after the best local shift of every block, over the energy of both pictures.
+    The squared change of the mean colour, plus what differs about the means after the best local shift of
+    every block, over the energy of both pictures.
     """
-    # Their common mean weighs nothing, so that a few lines count on a white page.
-    ground = (_mean(before) + _mean(after)) / 2
-    a, b = before - ground, after - ground
-    energy = _energy(a) + _energy(b) + 2 * _NOISE**2 * a.size
-    as_it_stands = _energy(a - b) / energy
+    means = _mean(before), _mean(after)
+    # Each about its own mean: a few lines count on a white page, and so does how much ink there is.
+    a, b = before - means[0], after - means[1]
+    tint = _energy(means[0] - means[1]) * a.size / means[0].size
+    energy = tint + _energy(a) + _energy(b) + 2 * _NOISE**2 * a.size
+    as_it_stands = (tint + _energy(a - b)) / energy
     if as_it_stands <= _ALIKE:
         return as_it_stands
     # Both ways: what enters a picture is found in neither direction, what is uncovered in one.
-    return min(_unmatched(a, b), _unmatched(b, a)) / energy
+    return (tint + min(_unmatched(a, b), _unmatched(b, a))) / energy
 
 
 def _mean(picture: Thumbnail) -> Thumbnail:
-    return picture.mean(axis=(0, 1))
+    mean: Thumbnail = picture.mean(axis=(0, 1))
+    return mean
 
 
 def _energy(picture: Thumbnail) -> float:

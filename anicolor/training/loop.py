@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,22 +15,24 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
-from anicolor.data.clips import ClipSource, DrawnClips
+from anicolor.data.clips import ClipSource, DrawnClips, clip_source
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import AnicolorError
+from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.models.catalog import entry
 from anicolor.models.colorizer import Colorizer, Reference, Request
 from anicolor.models.objective import Objective
 from anicolor.models.weights import save_weights
-from anicolor.training.recipe import Recipe
+from anicolor.training.recipe import Recipe, recipes
 from anicolor.training.run import Position, Run
 
-__all__ = ["Progress", "train_stage", "validate"]
+__all__ = ["Order", "Progress", "train", "validate"]
 
 _WARM_UP = 100  # steps in which the rate rises to its full value
 _COOL_DOWN = 0.3  # share of the steps, at the end, in which it falls to zero
 _EMA = 0.998
 _CLIP = 1.0  # largest norm of a gradient
+_CHECKPOINT, _VALIDATE = 50, 200  # steps between two checkpoints, two validations
 VALIDATION = DrawnClips(sizes=(256, 256), first=0, count=100_000)
 """Drawn scenes that training never sees (its own start at a million)."""
 
@@ -45,6 +48,55 @@ class Progress:
     score: float | None = None
 
 
+@dataclass(frozen=True)
+class Order:
+    """What to train: the model, its data, and what departs from the recipe (None: the recipe's own)."""
+
+    model: str
+    data: tuple[str, ...] = ("drawn",)
+    steps: int | None = None
+    batch: int | None = None
+    rate: float | None = None
+    side: int | None = None
+    vgg: str | None = None
+    seed: int = 0
+
+    def stages(self) -> tuple[Recipe, ...]:
+        """Return the model's stages with what this order changes."""
+        return tuple(
+            replace(
+                row,
+                steps=self.steps or row.steps,
+                batch=self.batch or row.batch,
+                rate=self.rate or row.rate,
+                side=self.side or row.side,
+            )
+            for row in recipes(self.model)
+        )
+
+
+def train(run: Run, order: Order, device: torch.device, workers: int = 1) -> Iterator[Progress]:
+    """Train every stage of ``order`` from where ``run`` stands, and yield after each optimizer step.
+
+    Raises:
+        InputError: no recipe trains the model; no such data; no such VGG19 weights.
+        AnicolorError: the loss is no number any more; the disk is full.
+    """
+    model = entry(order.model)
+    torch.manual_seed(order.seed)
+    source = clip_source(order.data)
+    perceptual = PerceptualLoss(Path(order.vgg)).to(device) if order.vgg else None
+    if perceptual is None:
+        run.log(note="no VGG19 weights given: the perceptual term is off")
+    colorizer = model.part("colorizer").build(order.model).to(device)
+    stages = order.stages()
+    position = run.position()
+    done = [row.stage for row in stages].index(position.stage) if position else 0
+    for row in stages[done:]:
+        objective = model.part("objective").build_objective(row.stage, colorizer, row.side, row.unroll, perceptual)
+        yield from _train_stage(run, row, colorizer, objective, source, order, workers)
+
+
 class _Examples(Dataset[dict[str, Tensor]]):
     def __init__(self, source: ClipSource, objective: Objective, seed: int) -> None:
         self.source, self.objective, self.seed = source, objective, seed
@@ -55,25 +107,20 @@ class _Examples(Dataset[dict[str, Tensor]]):
         )
 
 
-def train_stage(
+def _train_stage(
     run: Run,
     recipe: Recipe,
     colorizer: Colorizer,
     objective: Objective,
     source: ClipSource,
-    *,
-    seed: int = 0,
-    workers: int = 1,
-    checkpoint_every: int = 100,
-    validate_every: int = 500,
-    facts: dict[str, object] | None = None,
+    order: Order,
+    workers: int,
 ) -> Iterator[Progress]:
     """Train one stage from where ``run`` stands and yield after every step.
 
     The best weights by validation are written to ``run.best`` (stages that sample pictures only); the checkpoint is
-    written every ``checkpoint_every`` steps, at the end, and when the iteration is closed.
+    written now and then, at the end, and when the iteration is closed.
     """
-    model = entry(recipe.model)
     device = colorizer.device
     averages = {name: _average(network) for name, network in colorizer.networks.items()}
     modules: dict[str, nn.Module] = {f"train.{k}": v for k, v in objective.networks.items()}
@@ -85,7 +132,7 @@ def train_stage(
         name: torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=recipe.rate)
         for name, network in objective.networks.items()
     }
-    torch.manual_seed(seed)
+    torch.manual_seed(order.seed)
     position = run.position()
     best, step = (position.best, 0) if position else (float("-inf"), 0)
     if position is not None and position.stage == recipe.stage:
@@ -93,7 +140,7 @@ def train_stage(
         run.restore(modules, dict(optimizers))
     started = time.monotonic()
     try:
-        for batch in _batches(source, objective, recipe, seed, step, workers):
+        for batch in _batches(source, objective, recipe, order.seed, step, workers):
             losses: dict[str, float] = {}
             for turn in objective.turns({k: v.to(device) for k, v in batch.items()}):
                 losses |= {"loss": turn.loss.item(), **turn.parts}
@@ -104,14 +151,14 @@ def train_stage(
                 average.update_parameters(colorizer.networks[name])
             step += 1
             score = None
-            if recipe.unroll and (step % validate_every == 0 or step == recipe.steps):
+            if recipe.unroll and (step % _VALIDATE == 0 or step == recipe.steps):
                 score = validate(colorizer, averages)
                 if score > best:
                     best = score
                     networks = {name: average.module for name, average in averages.items()}
-                    found = {**(facts or {}), "stage": recipe.stage, "steps": step, "validation_psnr": round(score, 3)}
-                    save_weights(run.best, model.name, colorizer.settings, networks, found)
-            if step % checkpoint_every == 0:
+                    facts = {"data": order.data, "steps": step, "validation_psnr": round(score, 3)}
+                    save_weights(run.best, recipe.model, colorizer.settings, networks, facts)
+            if step % _CHECKPOINT == 0:
                 run.save(Position(recipe.stage, step, best), modules, dict(optimizers))
             if step % 10 == 0 or score is not None:
                 seconds = round(time.monotonic() - started, 1)
@@ -177,7 +224,7 @@ def _rate(recipe: Recipe, step: int) -> float:
 
 
 def _average(network: nn.Module) -> AveragedModel:
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_EMA))
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_EMA))  # type: ignore[no-untyped-call]
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:

@@ -63,9 +63,7 @@ class Run:
         with self._log.open("a") as file:
             file.write(json.dumps(facts) + "\n")
 
-    def save(
-        self, position: Position, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]
-    ) -> None:
+    def save(self, position: Position, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]) -> None:
         """Write all that the next step depends on: weights, optimizers, random state, position."""
         tensors = {
             f"module/{name}/{key}": value.detach().clone()
@@ -95,9 +93,7 @@ class Run:
         for name, module in modules.items():
             prefix = f"module/{name}/"
             try:
-                module.load_state_dict(
-                    {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-                )
+                module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
             except RuntimeError as error:
                 raise AnicolorError(
                     f"{self._state}: the checkpoint is of another network: start a new run with --out"

@@ -62,9 +62,7 @@ def test_variable_times_are_kept(tmp_path: Path) -> None:
 def test_rotation_is_applied(tmp_path: Path, degrees: int) -> None:
     pixels = np.zeros((48, 64, 3), np.uint8)
     pixels[:24, :32] = (255, 0, 0)
-    film = open_film(
-        make_video(tmp_path / "a.mp4", frames=[pixels], pixel_format="yuv444p", rotation=degrees)
-    )
+    film = open_film(make_video(tmp_path / "a.mp4", frames=[pixels], pixel_format="yuv444p", rotation=degrees))
     (picture,) = film.read()
     # The tests' writer turns counter-clockwise, as numpy does.
     expected = np.rot90(pixels, degrees // 90)
@@ -91,9 +89,7 @@ def colour_error(film: Film, colour: tuple[int, int, int]) -> int:
 @pytest.mark.parametrize("tag", [1, 6])
 def test_tagged_colour_uses_its_matrix(tmp_path: Path, tag: int) -> None:
     colour = (220, 60, 30)
-    path = make_video(
-        tmp_path / "a.mkv", frames=[flat(colour).pixels], codec="ffv1", pixel_format="yuv444p", tag=tag
-    )
+    path = make_video(tmp_path / "a.mkv", frames=[flat(colour).pixels], codec="ffv1", pixel_format="yuv444p", tag=tag)
     film = open_film(path)
     assert film.info.notes == ()
     assert colour_error(film, colour) <= 3
@@ -110,9 +106,7 @@ def test_untagged_colour_is_assumed_by_size_and_told(tmp_path: Path) -> None:
     assert colour_error(film, colour) <= 3
     assert colour_error(open_film(small, matrix="bt709"), colour) > 10
     assert open_film(small, matrix="bt709").info.notes == ()
-    large = make_video(
-        tmp_path / "b.mkv", frames=[flat(colour, 64, 720).pixels], codec="ffv1", pixel_format="yuv444p"
-    )
+    large = make_video(tmp_path / "b.mkv", frames=[flat(colour, 64, 720).pixels], codec="ffv1", pixel_format="yuv444p")
     assert open_film(large).info.notes == ("untagged colour: BT.709 assumed",)
 
 

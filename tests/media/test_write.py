@@ -41,9 +41,7 @@ def tags(path: Path) -> tuple[int, int, int, int]:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("out", ["folder", "a.mkv"])
-def test_folder_and_lossless_video_are_bit_exact(
-    tmp_path: Path, out: str, channels: int, dtype: type
-) -> None:
+def test_folder_and_lossless_video_are_bit_exact(tmp_path: Path, out: str, channels: int, dtype: type) -> None:
     pictures = [noise(seed, channels, dtype) for seed in range(3)]
     film = sequence(tmp_path / "line", pictures)
     again = copy(film, tmp_path / out)
@@ -144,9 +142,7 @@ def test_matroska_keeps_the_exact_rate_and_tells_of_milliseconds(tmp_path: Path)
     again = open_film(tmp_path / "b.mkv")
     assert "nearest millisecond" in sink.notes[0]
     assert again.info.rate == RATE
-    late = [
-        abs(a * again.time_base - b * film.time_base) for a, b in zip(again.times, film.times, strict=True)
-    ]
+    late = [abs(a * again.time_base - b * film.time_base) for a, b in zip(again.times, film.times, strict=True)]
     assert max(late) <= Fraction(1, 2000)
 
 
@@ -188,9 +184,7 @@ def test_sound_before_the_picture_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("codec", "out", "cure"), [("tta", "b.mp4", "mkv"), ("tta", "b.mov", "mkv"), ("flac", "b.mov", "mp4")]
 )
-def test_sound_that_does_not_fit_is_refused_before_any_work(
-    tmp_path: Path, codec: str, out: str, cure: str
-) -> None:
+def test_sound_that_does_not_fit_is_refused_before_any_work(tmp_path: Path, codec: str, out: str, cure: str) -> None:
     film = open_film(make_video(tmp_path / "a.mkv", 3, audio=codec))
     with pytest.raises(InputError, match=rf"cannot hold the {codec} audio as it is: use \.{cure}"):
         create(tmp_path / out, film)
@@ -256,19 +250,13 @@ def test_outputs_beside_a_pattern_or_a_video(tmp_path: Path, drawings: Path) -> 
 
 
 @pytest.mark.parametrize(("out", "preset"), [("a.mp4", "comp"), ("a.mp4", "lossless"), ("painted", "master")])
-def test_presets_that_do_not_fit_are_refused(
-    tmp_path: Path, drawings: Path, out: str, preset: Preset
-) -> None:
+def test_presets_that_do_not_fit_are_refused(tmp_path: Path, drawings: Path, out: str, preset: Preset) -> None:
     with pytest.raises(InputError, match=f"got {preset}: {preset} goes into "):
         create(tmp_path / out, open_film(drawings), preset=preset)
 
 
-@pytest.mark.parametrize(
-    ("out", "preset", "codec"), [("a.mkv", "master", "prores"), ("a.mov", "preview", "h264")]
-)
-def test_presets_override_the_suffix(
-    tmp_path: Path, drawings: Path, out: str, preset: Preset, codec: str
-) -> None:
+@pytest.mark.parametrize(("out", "preset", "codec"), [("a.mkv", "master", "prores"), ("a.mov", "preview", "h264")])
+def test_presets_override_the_suffix(tmp_path: Path, drawings: Path, out: str, preset: Preset, codec: str) -> None:
     copy(open_film(drawings), tmp_path / out, preset)
     with av.open(str(tmp_path / out)) as container:
         assert container.streams.video[0].codec_context.name == codec

@@ -10,9 +10,7 @@ from anicolor.shots.lists import shots_json
 
 
 def test_shots_json() -> None:
-    info = FilmInfo(
-        Path("cut.mov"), "video", 64, 48, 10, tuple(range(10)), Fraction(24000, 1001), False, 8, False
-    )
+    info = FilmInfo(Path("cut.mov"), "video", 64, 48, 10, tuple(range(10)), Fraction(24000, 1001), False, 8, False)
     document = shots_json(info, [Shot(FrameRange(0, 4)), Shot(FrameRange(4, 10), 0.5)])
     assert json.loads(json.dumps(document)) == {
         "schema_version": 1,

@@ -35,6 +35,8 @@ _WINDOW = 4  # frames of one forward pass: each is painted on its own
 class OpdmColorizer(Colorizer):
     """Paints every frame of a window from its references, given once if there is only one."""
 
+    settings: OpdmSettings
+
     def __init__(self, settings: OpdmSettings) -> None:
         self.settings = settings
         self.network = Opdm(settings).eval()

@@ -83,14 +83,14 @@ class Matcher(nn.Module):
         values = colours.flatten(3).transpose(1, 2).flatten(2)  # [B, 3, K n]
         q, k = queries.flatten(2), keys.flatten(3)
         parts = []
-        for some in torch.arange(q.shape[-1], device=q.device).split(_QUERIES):
+        for some in torch.split(torch.arange(q.shape[-1], device=q.device), _QUERIES):
             alike = torch.einsum("bcq,bkcn->bqkn", q[..., some], k) * self.sharpness.exp()
             away = expected[..., some].transpose(2, 3)[..., None] - where[:, :, None]  # [B, K, q, 2, n]
             far = away.square().sum(3).transpose(1, 2)
             weights = (alike - self.locality.exp() * torch.log1p(far / 4)).flatten(2).softmax(-1)
             found = torch.einsum("bqm,bcm->bcq", weights, values)
             parts.append(torch.cat((found, weights.amax(-1)[:, None]), dim=1))
-        result = torch.cat(parts, dim=2).unflatten(2, (height, width))
+        result = torch.cat(parts, dim=2).view(len(queries), -1, height, width)
         return Matches(result[:, :3], result[:, 3:])
 
 
@@ -117,4 +117,4 @@ def fill_colours(images: Tensor, proximity: Tensor) -> Tensor:
     """
     _, index = F.max_pool2d(-proximity, PATCH, return_indices=True)
     picked = images.flatten(2).gather(2, index.flatten(2).expand(-1, 3, -1))
-    return picked.unflatten(2, tuple(index.shape[-2:]))
+    return picked.view(len(images), 3, *index.shape[-2:])

@@ -7,7 +7,7 @@ Everything works on one range here: colours in [-1, 1], lines and proximity in [
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -164,7 +164,7 @@ class ReferenceEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        features = []
+        features: list[Tensor] = []
         for level in self.levels:
             x = level(F.max_pool2d(x, 2) if features else x)
             features.append(x)
@@ -216,9 +216,7 @@ class OffsetAdapter(nn.Module):
 
     def __init__(self, lines: int, reference: int, settings: OpdmSettings) -> None:
         super().__init__()
-        self.estimators = nn.ModuleList(
-            OffsetEstimator(lines, reference, settings) for _ in range(settings.references)
-        )
+        self.estimators = nn.ModuleList(OffsetEstimator(lines, reference, settings) for _ in range(settings.references))
         channels = settings.references * 2 * settings.kernel**2
         self.align = nn.ModuleList(_zeroed(nn.Conv2d(channels, width, 1)) for width in settings.widths)
 
@@ -261,20 +259,19 @@ class DenoisingUNet(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor, guidance: Sequence[Tensor]) -> Tensor:
         t = self.time(_sinusoids(time, self.frequencies))
-        h, skips = self.enter(x), []
+        h: Tensor = self.enter(x)
+        skips: list[Tensor] = []
         for blocks, guide in zip(self.down, guidance, strict=True):
             h = F.avg_pool2d(h, 2) if skips else h
-            first, *rest = blocks
-            h = first(h, t) + guide  # equation 5
-            for block in rest:
-                h = block(h, t)
+            for number, block in enumerate(_each(blocks)):
+                h = block(h, t) if number else block(h, t) + guide  # equation 5
             skips.append(h)
         h = self.middle(h, t)
         for blocks, shrink in zip(self.up, self.shrink, strict=True):
             skip = skips.pop()
             h = h if h.shape[-2:] == skip.shape[-2:] else F.interpolate(h, scale_factor=2.0)
             h = torch.cat((h, skip), dim=1)
-            for block in blocks:
+            for block in _each(blocks):
                 h = block(h, t)
             h = shrink(h)
         out: Tensor = self.leave(F.silu(self.norm(h)))
@@ -289,9 +286,7 @@ class Opdm(nn.Module):
         self.settings = settings
         fold = settings.patch**2
         lines, reference = settings.structure_channels * fold, settings.reference_channels * fold
-        self.encoder = ReferenceEncoder(
-            settings.references * reference, settings.widths, settings.reference_blocks
-        )
+        self.encoder = ReferenceEncoder(settings.references * reference, settings.widths, settings.reference_blocks)
         self.adapter = OffsetAdapter(lines, reference, settings)
         self.matcher = Matcher(settings.matching) if settings.matching else None
         image = lines + settings.references * reference * settings.aligned
@@ -345,6 +340,10 @@ class Opdm(nn.Module):
 
     def _fold(self, x: Tensor) -> Tensor:
         return F.pixel_unshuffle(x, self.settings.patch)
+
+
+def _each(blocks: nn.Module) -> Iterator[nn.Module]:
+    return blocks.children()
 
 
 def _sinusoids(time: Tensor, channels: int) -> Tensor:

@@ -18,12 +18,13 @@ from anicolor.diffusion.ddim import Schedule
 from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.lines.distance import ink
 from anicolor.models.objective import Batch, Objective, Turn
+from anicolor.models.opdm.colorizer import OpdmColorizer
 from anicolor.models.opdm.conditions import condition, proximity
 from anicolor.models.opdm.matching import fill_colours
 from anicolor.models.opdm.network import Conditions, Opdm
 from anicolor.motion import DisFlow
 
-__all__ = ["JointObjective", "JointWeights", "OffsetObjective"]
+__all__ = ["JointObjective", "JointWeights", "OffsetObjective", "build_objective", "content_loss"]
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ class JointObjective(_OpdmObjective):
         guidance = self.network.guide(conditions)
 
         def denoise(noisy: Tensor, time: Tensor) -> Tensor:
-            return self.network(noisy, time, guidance)
+            out: Tensor = self.network(noisy, time, guidance)
+            return out
 
         noise = torch.randn_like(target)
         time = torch.randint(self.schedule.timesteps, (len(target),), device=target.device)
@@ -128,8 +130,7 @@ class JointObjective(_OpdmObjective):
         if guidance.matches is not None:
             clean = fill_colours(target, conditions.proximity)
             losses["matching"] = F.l1_loss(guidance.matches.colours, clean)
-        loss = sum(getattr(self.weights, name) * value for name, value in losses.items())
-        assert isinstance(loss, Tensor)
+        loss = torch.stack([getattr(self.weights, name) * value for name, value in losses.items()]).sum()
         yield Turn("network", loss, {name: value.item() for name, value in losses.items()})
 
 
@@ -137,7 +138,8 @@ def content_loss(result: Tensor, truth: Tensor) -> Tensor:
     """Return ``|x - y|_1 + (1 - SSIM(x, y))`` (equation 8) of pictures ``[B, 3, H, W]`` in [0, 1]."""
     similarity = ssim(result, truth, data_range=1.0)
     assert isinstance(similarity, Tensor)
-    return F.l1_loss(result, truth) + 1 - similarity
+    loss: Tensor = F.l1_loss(result, truth) + 1 - similarity
+    return loss
 
 
 def _conditions(batch: Batch) -> Conditions:
@@ -149,3 +151,12 @@ def _centred(kernel: int) -> nn.Parameter:
     weight = torch.zeros(3, 3, kernel, kernel)
     weight[range(3), range(3), kernel // 2, kernel // 2] = 1.0
     return nn.Parameter(weight)
+
+
+def build_objective(
+    stage: str, colorizer: OpdmColorizer, side: int, unroll: int, perceptual: PerceptualLoss | None
+) -> Objective:
+    """Return the objective of ``stage``: ``offsets`` or ``joint``, on crops of ``side`` pixels."""
+    if stage == "offsets":
+        return OffsetObjective(colorizer.network, side)
+    return JointObjective(colorizer.network, side, unroll, perceptual=perceptual)

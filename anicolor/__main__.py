@@ -1,0 +1,5 @@
+"""``python -m anicolor``."""
+
+from anicolor.cli.main import main
+
+main()

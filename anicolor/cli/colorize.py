@@ -1,0 +1,159 @@
+"""``anicolor colorize``: the main job."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from anicolor.cli import console, options
+from anicolor.models.catalog import CATALOG, DEFAULT
+
+if TYPE_CHECKING:
+    from anicolor.media.film import Film
+    from anicolor.pipeline import Plan
+
+__all__ = ["command"]
+
+
+@click.command("colorize")
+@click.argument("film", type=options.FilmPath, metavar="INPUT")
+@click.option(
+    "--keyframes",
+    "-k",
+    type=options.FilmPath,
+    required=True,
+    help="Folder of painted frames, named by number.",
+)
+@options.out
+@click.option(
+    "--lines",
+    type=click.Choice(["none", "xdog"]),
+    default="none",
+    show_default=True,
+    help="xdog: INPUT is finished colour film; its lines are taken out first.",
+)
+@click.option("--borrow-keyframes", is_flag=True, help="Paint a shot without a keyframe from the nearest elsewhere.")
+@click.option("--model", type=click.Choice([e.name for e in CATALOG]), default=DEFAULT, show_default=True)
+@click.option("--weights", type=options.FilmPath, help="Weights of the model. [default: the shipped ones]")
+@click.option("--steps", type=click.IntRange(1, 500), help="Sampling steps. [default: the model's]")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--size",
+    type=click.IntRange(32),
+    default=512,
+    show_default=True,
+    help="Longer side of the frames that the network sees.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["comp", "preview", "lossless", "master"]),
+    help="What to write. [default: by the output's suffix]",
+)
+@options.rate
+@options.device
+@click.option("--dry-run", is_flag=True, help="Show the plan and paint nothing.")
+@options.overwrite
+@click.option("--resume", is_flag=True, help="Go on where an unfinished run stopped.")
+@options.quiet
+@options.as_json
+def command(
+    film: Path,
+    keyframes: Path,
+    out: Path,
+    lines: str,
+    borrow_keyframes: bool,
+    model: str,
+    weights: Path | None,
+    steps: int | None,
+    seed: int,
+    size: int,
+    preset: Any,
+    rate: Fraction | None,
+    device: str,
+    dry_run: bool,
+    overwrite: bool,
+    resume: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Paint a cut of line art from a few painted keyframes.
+
+    INPUT is a video, a folder of numbered images, or a pattern like A.%04d.png. A keyframe's number says which frame it
+    is: the drawing's own number, or the 0-based frame of a video.
+    """
+    from anicolor.media.film import open_film
+    from anicolor.models.device import pick_device
+    from anicolor.models.weights import load_colorizer
+    from anicolor.pipeline import Settings, colorize, make_plan
+
+    started = time.monotonic()
+    where = pick_device(device)
+    settings = Settings(lines, steps, seed, size, borrow_keyframes, preset)
+    with open_film(film, rate=rate) as source:
+        with console.bar("shots", source.info.frames, quiet=quiet) as move:
+            plan = make_plan(source, keyframes, settings, lambda seen: move(seen, ""))
+        for remark in plan.notes:
+            console.note(f"note: {remark}", quiet=quiet)
+        facts = _facts(source, plan, out, model, str(where), steps)
+        if dry_run:
+            _show(facts, as_json=as_json)
+            return
+        colorizer = load_colorizer(model, weights, str(where))
+        with console.bar("paint", source.info.frames, quiet=quiet) as move:
+            for step in colorize(source, plan, colorizer, out, settings, overwrite=overwrite, resume=resume):
+                move(step.done, f"shot {step.shot + 1} of {len(plan.shots)}")
+    facts["seconds"] = round(time.monotonic() - started, 1)
+    if as_json:
+        console.print_json(facts)
+    else:
+        console.note(f"{out}: {source.info.frames} frames painted in {facts['seconds']} s", quiet=quiet)
+
+
+def _facts(film: Film, plan: Plan, out: Path, model: str, device: str, steps: int | None) -> dict[str, Any]:
+    info = film.info
+    return {
+        "schema_version": 1,
+        "input": str(info.path),
+        "output": str(out),
+        "model": model,
+        "steps": steps,
+        "device": device,
+        "size": [plan.size[1], plan.size[0]],
+        "rate": f"{info.rate.numerator}/{info.rate.denominator}",
+        "frames": info.frames,
+        "shots": [
+            {
+                "index": index,
+                "start": shot.shot.frames.start,
+                "stop": shot.shot.frames.stop,
+                "keyframes": [file.number for file in shot.keyframes],
+                "borrowed": shot.borrowed,
+            }
+            for index, shot in enumerate(plan.shots)
+        ],
+        "notes": list(plan.notes),
+    }
+
+
+def _show(facts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        console.print_json(facts)
+        return
+    rows = [
+        (
+            s["index"],
+            s["start"],
+            s["stop"],
+            " ".join(map(str, s["keyframes"])) + " (borrowed)" * s["borrowed"],
+        )
+        for s in facts["shots"]
+    ]
+    console.print_table(("shot", "start", "stop", "keyframes"), rows)
+    width, height = facts["size"]
+    console.note(
+        f"{facts['frames']} frames, {facts['model']} at {width}x{height} on {facts['device']}, into {facts['output']}"
+    )

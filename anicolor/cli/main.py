@@ -1,0 +1,54 @@
+"""The ``anicolor`` command: a group that imports a command only when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from anicolor import __version__
+from anicolor.errors import AnicolorError
+
+__all__ = ["main"]
+
+_COMMANDS = ("colorize", "shots", "lines", "train", "models", "doctor")
+_INTERRUPTED = 130
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"anicolor.cli.{name}").command
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="anicolor")
+def _anicolor() -> None:
+    """Paint line-art animation from a few painted keyframes.
+
+    \b
+    anicolor colorize LINES --keyframes PAINTED -o OUT
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 some shots failed, 4 would overwrite, 130 stopped."""
+    try:
+        code = _anicolor.main(arguments, prog_name="anicolor", standalone_mode=False)
+    except AnicolorError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stopped: what is finished is kept; the same command with --resume goes on", err=True)
+        sys.exit(_INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,69 @@
+"""``anicolor train``: train a model, resumable at any step."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from anicolor.cli import console, options
+
+__all__ = ["command"]
+
+
+@click.command("train")
+@click.argument("model")
+@click.option(
+    "--data",
+    multiple=True,
+    default=("drawn",),
+    show_default=True,
+    help="drawn, or a folder of clips; several are mixed.",
+)
+@click.option("--out", "folder", type=options.FilmPath, help="Folder of the run. [default: runs/MODEL]")
+@click.option("--resume", is_flag=True, help="Go on with the run in the folder, as it was asked for.")
+@click.option("--steps", type=click.IntRange(1), help="Optimizer steps of each stage. [default: the recipe's]")
+@click.option("--batch", type=click.IntRange(1), help="Examples a step. [default: the recipe's]")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate. [default: the recipe's]")
+@click.option("--crop", "side", type=click.IntRange(32), help="Side of the training crops. [default: the recipe's]")
+@click.option(
+    "--vgg",
+    type=options.FilmPath,
+    help="torchvision's VGG19 weights; without them the perceptual term is off.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(0), default=1, show_default=True, help="Processes that draw examples.")
+@options.device
+@options.quiet
+def command(
+    model: str, folder: Path | None, resume: bool, workers: int, device: str, quiet: bool, **wishes: Any
+) -> None:
+    """Train MODEL: stage after stage of its recipe, with checkpoints, a log and the best weights in one folder."""
+    from anicolor.models.device import pick_device
+    from anicolor.training.loop import Order, train
+    from anicolor.training.run import Run
+
+    vgg = wishes.pop("vgg")
+    order = Order(model, vgg=str(vgg) if vgg else None, **wishes)
+    stages = order.stages()
+    where = pick_device(device)
+    run = Run(folder or Path("runs") / model)
+    if resume:
+        found = run.settings()
+        order = Order(**{**found, "data": tuple(found["data"])})  # type: ignore[arg-type]
+        stages = order.stages()
+    else:
+        run.start(asdict(order))
+    if order.vgg is None:
+        console.note("note: no --vgg weights: the perceptual term is off", quiet=quiet)
+    titles = ", ".join(f"{row.stage} {row.steps} steps" for row in stages)
+    console.note(f"{order.model} on {where}, into {run.folder}: {titles}", quiet=quiet)
+    with console.bar("train", sum(row.steps for row in stages), quiet=quiet) as move:
+        before = {row.stage: sum(r.steps for r in stages[:n]) for n, row in enumerate(stages)}
+        for step in train(run, order, where, workers):
+            move(before[step.stage] + step.step, f"{step.stage} loss {step.losses['loss']:.4f}")
+            if step.score is not None:
+                console.note(f"{step.stage} step {step.step}: validation {step.score:.2f} dB", quiet=quiet)
+    console.note(f"weights: {run.best}" if run.best.exists() else f"no weights yet in {run.folder}", quiet=quiet)

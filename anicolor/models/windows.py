@@ -1,0 +1,133 @@
+"""Windows between keyframes: pad, resize, window, stitch and clamp, once for every colorizer."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anicolor.diffusion.noise import FrameNoise
+from anicolor.frames import FrameRange
+from anicolor.models.colorizer import Colorizer, Reference, Request, Traits
+
+__all__ = ["Window", "fit", "network_size", "paint", "plan"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """One request: the frames handed over, those of them that are new, and its keyframes' indices.
+
+    Everything counts from the shot. ``frames`` and ``new`` differ only for models of a fixed length.
+    """
+
+    frames: FrameRange
+    new: FrameRange
+    anchors: tuple[int, ...]
+
+
+def plan(length: int, keyframes: Sequence[int], traits: Traits) -> tuple[Window, ...]:
+    """Return the windows that paint a shot of ``length`` frames, in order; keyframes themselves are not painted.
+
+    ``keyframes`` are sorted indices; borrowed ones lie outside ``0:length``. Models with two anchors work between
+    keyframes; models of a fixed length get their last window shifted back rather than shortened.
+
+    Raises:
+        ValueError: there is no keyframe.
+    """
+    if not keyframes:
+        raise ValueError("a shot needs at least one keyframe")
+    borders = [-1, *(k for k in keyframes if 0 <= k < length), length]
+    windows = []
+    for before, after in pairwise(borders):
+        for start in range(before + 1, after, traits.window):
+            new = FrameRange(start, min(start + traits.window, after))
+            windows.append(Window(_handed(new, length, traits), new, _anchors(new, keyframes, traits)))
+    return tuple(windows)
+
+
+def network_size(height: int, width: int, longer: int) -> tuple[int, int]:
+    """Return (height, width) with the longer side at most ``longer``: the aspect is kept, nothing is enlarged."""
+    scale = min(1.0, longer / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def fit(pictures: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return ``pictures`` ``[T, C, H, W]`` resized to ``size`` (height, width), antialiased."""
+    if tuple(pictures.shape[-2:]) == size:
+        return pictures
+    return F.interpolate(pictures, size, mode="bilinear", antialias=True, align_corners=False)
+
+
+def paint(
+    colorizer: Colorizer,
+    length: int,
+    lines: Callable[[FrameRange], Tensor],
+    references: Mapping[int, Reference],
+    noise: FrameNoise,
+    *,
+    first: int = 0,
+    steps: int | None = None,
+) -> Iterator[tuple[FrameRange, Tensor]]:
+    """Yield the colours of every frame of a shot that is no keyframe: its range, ``[T, 3, H, W]`` in [0, 1].
+
+    ``lines`` returns the lines ``[T, 1, H, W]`` of a range; they and ``references`` have one size, any at all.
+    ``first`` is the film ordinal of the shot's first frame: noise belongs to the frames of the film.
+    """
+    multiple = colorizer.traits.size_multiple
+    padded = {index: _pad_reference(reference, multiple) for index, reference in references.items()}
+    painted: Tensor | None = None
+    stop = 0
+    for window in plan(length, sorted(references), colorizer.traits):
+        art = lines(window.frames)
+        height, width = art.shape[-2:]
+        art = _pad(art, multiple, paper=True)
+        if painted is None or window.new.start != stop:
+            painted = art.new_zeros(0, 3, *art.shape[-2:])
+        request = Request(
+            lines=art,
+            references=tuple(padded[anchor] for anchor in window.anchors),
+            first=window.frames.start,
+            seeds=tuple(first + index for index in window.frames),
+            painted=painted,
+        )
+        colours = colorizer.colorize(request, noise, steps).clamp(0, 1).cpu()
+        colours = colours[window.new.start - window.frames.start :][: len(window.new)]
+        overlap = colorizer.traits.overlap
+        painted = torch.cat((painted, colours))[-overlap:] if overlap else None
+        stop = window.new.stop
+        yield window.new, colours[..., :height, :width]
+
+
+def _handed(new: FrameRange, length: int, traits: Traits) -> FrameRange:
+    if not traits.fixed or len(new) == traits.window:
+        return new
+    stop = min(length, max(new.stop, traits.window))
+    return FrameRange(max(0, stop - traits.window), stop)
+
+
+def _anchors(new: FrameRange, keyframes: Sequence[int], traits: Traits) -> tuple[int, ...]:
+    after = bisect_left(keyframes, new.start)
+    if traits.anchors == "between":
+        around = list(keyframes[max(after - 1, 0) : after + 1])
+        if new.start < keyframes[0] or new.start > keyframes[-1]:
+            around = around[:1] if new.start < keyframes[0] else around[-1:]
+        return tuple(around[: traits.keyframes])
+    middle = (new.start + new.stop - 1) / 2
+    nearest = sorted(keyframes, key=lambda k: (abs(k - middle), k))[: traits.keyframes]
+    return tuple(sorted(nearest))
+
+
+def _pad_reference(reference: Reference, multiple: int) -> Reference:
+    image = _pad(reference.image[None], multiple, paper=False)[0]
+    return Reference(reference.index, image, _pad(reference.lines[None], multiple, paper=True)[0])
+
+
+def _pad(pictures: Tensor, multiple: int, *, paper: bool) -> Tensor:
+    height, width = pictures.shape[-2:]
+    sides = (0, -width % multiple, 0, -height % multiple)
+    return F.pad(pictures, sides, value=1.0) if paper else F.pad(pictures, sides, mode="replicate")

@@ -1,0 +1,337 @@
+"""Colour a film: line art and painted keyframes in, painted frames out, one shot at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anicolor.diffusion.noise import FrameNoise
+from anicolor.errors import AnicolorError, InputError, OverwriteError, PartialError
+from anicolor.frames import FrameRange, Shot, rebase
+from anicolor.keyframes import KeyframeFile, ShotPlan, assign, find_keyframes, load
+from anicolor.lines.extract import drawn_lines, extract, looks_like_line_art
+from anicolor.media.atomic import write_bytes
+from anicolor.media.film import Film
+from anicolor.media.picture import Picture, from_frame, to_frame
+from anicolor.media.sequence import read_picture
+from anicolor.media.write import ImageSink, Preset, Sink, check_output, create
+from anicolor.models.colorizer import Colorizer, Reference
+from anicolor.models.windows import fit, network_size, paint
+from anicolor.painting.finish import covers_drawing, finish, opacity, paint_layer
+from anicolor.shots.detect import detect
+
+__all__ = ["Painted", "Plan", "Settings", "colorize", "make_plan"]
+
+_JOURNAL = ".anicolor.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a film is painted: line extraction, sampling steps (None: the model's), seed, network size (longer side)."""
+
+    lines: str = "none"
+    steps: int | None = None
+    seed: int = 0
+    size: int = 512
+    borrow: bool = False
+    preset: Preset | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done: the shots with their keyframes, the network's frame size (height, width), remarks."""
+
+    shots: tuple[ShotPlan, ...]
+    size: tuple[int, int]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """Progress: frames done of all, the shot at work, and whether it was found finished by an earlier run."""
+
+    done: int
+    frames: int
+    shot: int
+    resumed: bool = False
+
+
+def make_plan(film: Film, keyframes: Path, settings: Settings, seen: Callable[[int], None] | None = None) -> Plan:
+    """Return what :func:`colorize` will do; ``seen`` is told how many frames have been looked at for cuts.
+
+    Raises:
+        InputError: keyframes that do not fit the film, shots without one, finished film given as line art.
+        AnicolorError: a frame cannot be read.
+    """
+    files = find_keyframes(keyframes, film.info)
+    shots = list(detect(_counted(film.read(), seen)))
+    plans = assign(files, shots, film.info, borrow=settings.borrow)
+    if settings.lines == "none":
+        _expect_line_art(film)
+    size = network_size(film.info.height, film.info.width, settings.size)
+    borrowed = [
+        f"frames {_named(plan.shot, film)} have no keyframe of their own: painted from {plan.keyframes[0].path.name}"
+        for plan in plans
+        if plan.borrowed
+    ]
+    return Plan(tuple(plans), size, (*film.info.notes, *borrowed))
+
+
+def colorize(
+    film: Film,
+    plan: Plan,
+    colorizer: Colorizer,
+    out: Path,
+    settings: Settings,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+) -> Iterator[Painted]:
+    """Paint ``film`` into ``out`` and yield after every frame; finished shots outlive a failure.
+
+    Raises:
+        InputError: ``out`` cannot take the film, or ``resume`` finds a run with other settings.
+        OverwriteError: ``out`` exists, and neither ``overwrite`` nor ``resume`` is set.
+        PartialError: some shots are painted and kept, then one failed.
+        AnicolorError: the first shot failed already.
+    """
+    journal = _Journal.open(film, plan, colorizer, out, settings, overwrite=overwrite, resume=resume)
+    done = 0
+    for number, shot in enumerate(plan.shots):
+        frames = shot.shot.frames
+        resumed = number in journal.finished
+        try:
+            if not resumed:
+                with journal.sink as sink:
+                    for _ in _paint_shot(film, shot, colorizer, sink, plan.size, settings):
+                        done += 1
+                        yield Painted(done, film.info.frames, number)
+                journal.finish(number)
+        except AnicolorError as error:
+            if not journal.finished:
+                raise
+            raise PartialError(
+                f"shot {number} (frames {_named(shot.shot, film)}) failed: {error};"
+                f" {len(journal.finished)} of {len(plan.shots)} shots are kept: --resume goes on"
+            ) from error
+        if resumed:
+            done += len(frames)
+            yield Painted(done, film.info.frames, number, resumed=True)
+    journal.close()
+
+
+def _paint_shot(
+    film: Film, plan: ShotPlan, colorizer: Colorizer, sink: Sink, size: tuple[int, int], settings: Settings
+) -> Iterator[int]:
+    span = plan.shot.frames
+    files = {file.index - span.start: file for file in plan.keyframes}
+    given = {index: file for index, file in files.items() if 0 <= index < len(span)}
+    references = {index: _reference(film, file, index, size, settings) for index, file in files.items()}
+    window = _Reader(film, span, size, settings)
+    noise = FrameNoise(settings.seed)
+    painted = paint(colorizer, len(span), window.lines, references, noise, first=span.start, steps=settings.steps)
+    whole = _covers(film, plan)
+    written = 0
+    with _memory(size):
+        for new, colours in painted:
+            yield from _write_given(sink, given, range(written, new.start), span)
+            for index, colour in zip(new, colours, strict=True):
+                sink.write(span.start + index, _finished(colour, *window.picture(index), settings, covered=whole))
+                yield index
+            written = new.stop
+        yield from _write_given(sink, given, range(written, len(span)), span)
+
+
+def _write_given(sink: Sink, given: dict[int, KeyframeFile], indices: range, span: FrameRange) -> Iterator[int]:
+    for index in indices:
+        sink.write(span.start + index, read_picture(given[index].path))
+        yield index
+
+
+def _finished(colour: Tensor, picture: Picture, lines: Tensor, settings: Settings, *, covered: bool) -> Picture:
+    frame = to_frame(picture)
+    drawing = frame if settings.lines == "none" else extract(frame[None], settings.lines)[0].expand(3, -1, -1)
+    layer = paint_layer(colour, lines, (picture.height, picture.width))
+    alpha = picture.alpha
+    if alpha is not None and not covered:
+        alpha = opacity(layer, drawing, alpha)
+    return from_frame(finish(layer, drawing), picture.bits, alpha)
+
+
+class _Reader:
+    """Pictures of one shot, read in order: only the window at work is held."""
+
+    def __init__(self, film: Film, span: FrameRange, size: tuple[int, int], settings: Settings) -> None:
+        self._film, self._span, self._size, self._settings = film, span, size, settings
+        self._held: dict[int, tuple[Picture, Tensor]] = {}
+        self._start_at(0)
+
+    def lines(self, frames: FrameRange) -> Tensor:
+        """Return the lines ``[T, 1, h, w]`` of the frames, counted from the shot, at the network's size."""
+        self._held = {index: held for index, held in self._held.items() if index in frames}
+        missing = [index for index in frames if index not in self._held]
+        if missing and missing[0] < self._next:
+            self._start_at(missing[0])
+        while self._next < frames.stop:
+            picture = next(self._pictures)
+            if self._next in frames:
+                self._held[self._next] = picture, _lines(picture, self._size, self._settings)
+            self._next += 1
+        return torch.stack([self._held[index][1] for index in frames])
+
+    def picture(self, index: int) -> tuple[Picture, Tensor]:
+        """Return a picture of the window at work and its lines ``[1, h, w]``."""
+        return self._held[index]
+
+    def _start_at(self, index: int) -> None:
+        whole = FrameRange(0, self._film.info.frames)
+        start = rebase(index, self._span, whole)
+        self._pictures = self._film.read(FrameRange(start, self._span.stop))
+        self._next = index
+
+
+def _reference(film: Film, file: KeyframeFile, index: int, size: tuple[int, int], settings: Settings) -> Reference:
+    picture = next(film.read(FrameRange(file.index, file.index + 1)))
+    return Reference(index, fit(load(file).image[None], size)[0], _lines(picture, size, settings))
+
+
+def _lines(picture: Picture, size: tuple[int, int], settings: Settings) -> Tensor:
+    frame = to_frame(picture)[None]
+    lines = drawn_lines(frame) if settings.lines == "none" else extract(frame, settings.lines)
+    return fit(lines, size)[0]
+
+
+def _covers(film: Film, plan: ShotPlan) -> bool:
+    first = plan.shot.frames.start
+    picture = next(film.read(FrameRange(first, first + 1)))
+    return picture.alpha is not None and covers_drawing(picture.alpha, to_frame(picture))
+
+
+class _Journal:
+    """What is finished, on disk beside the frames, so that the same command can go on after a failure.
+
+    Frames of a video are kept as PNGs in a hidden folder beside it until all are painted.
+    """
+
+    def __init__(self, folder: Path, target: Sink | None, film: Film, identity: str, finished: set[int]) -> None:
+        self.sink = ImageSink(folder, film)
+        self.finished = finished
+        self._folder, self._target, self._film, self._identity = folder, target, film, identity
+        self._path = folder / _JOURNAL
+
+    @classmethod
+    def open(
+        cls,
+        film: Film,
+        plan: Plan,
+        colorizer: Colorizer,
+        out: Path,
+        settings: Settings,
+        *,
+        overwrite: bool,
+        resume: bool,
+    ) -> _Journal:
+        """Check ``out``, and find what an earlier run has finished if it is to be resumed."""
+        video = bool(out.suffix) and not out.is_dir()
+        folder = out.with_name(f".{out.name}.anicolor") if video else out
+        found = folder / _JOURNAL
+        if found.exists() and not (overwrite or resume):
+            raise OverwriteError(f"{out}: holds an unfinished run: --resume goes on, --overwrite starts again")
+        check_output(out, film, overwrite or (resume and found.exists()))
+        target = create(out, film, preset=settings.preset, overwrite=True)
+        identity = _identity(film, plan, colorizer, settings)
+        finished: set[int] = set()
+        if found.exists() and resume:
+            journal = json.loads(found.read_text())
+            if journal["identity"] != identity:
+                raise InputError(
+                    f"{out}: was begun with other keyframes, settings or weights: repeat that command, or --overwrite"
+                )
+            finished = set(journal["finished"])
+        else:
+            found.unlink(missing_ok=True)
+        return cls(folder, target if video else None, film, identity, finished)
+
+    def finish(self, shot: int) -> None:
+        """Note that a shot is finished."""
+        self.finished.add(shot)
+        facts = {"identity": self._identity, "finished": sorted(self.finished)}
+        write_bytes(self._path, json.dumps(facts).encode())
+
+    def close(self) -> None:
+        """Put the video together, and leave nothing but the result."""
+        if self._target is not None:
+            info = self._film.info
+            with self._target as video:
+                for index in range(info.frames):
+                    picture = read_picture(self.sink.path(index))
+                    video.write(index, _alike(picture, info.bits, alpha=info.alpha))
+            shutil.rmtree(self._folder)
+        self._path.unlink(missing_ok=True)
+
+
+def _alike(picture: Picture, bits: int, *, alpha: bool) -> Picture:
+    """Return ``picture`` with ``bits`` bits, and without opacity unless ``alpha``: a video's frames are all alike."""
+    if picture.bits == bits and (alpha or picture.alpha is None):
+        return picture
+    cover = None
+    if alpha and picture.alpha is not None:
+        cover = picture.alpha / np.iinfo(picture.alpha.dtype).max
+    return from_frame(to_frame(picture), bits, cover)
+
+
+def _identity(film: Film, plan: Plan, colorizer: Colorizer, settings: Settings) -> str:
+    """Return a digest of all that the painted frames depend on, but for the pixels of the line art."""
+    digest = hashlib.sha256()
+    shots = [str(shot.shot.frames) for shot in plan.shots]
+    facts = [str(film.info.path.resolve()), film.info.numbers, asdict(settings), plan.size, shots]
+    digest.update(json.dumps(facts).encode())
+    for file in (file for shot in plan.shots for file in shot.keyframes):
+        digest.update(file.path.read_bytes())
+    for network in colorizer.networks.values():
+        for value in network.state_dict().values():
+            digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _memory(size: tuple[int, int]) -> Iterator[None]:
+    """Turn a lack of memory into an error that names the size to try."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate" not in str(error):
+            raise
+        smaller = max(size) * 3 // 4 // 16 * 16
+        raise AnicolorError(f"out of memory at a network size of {max(size)}: try --size {smaller}") from error
+
+
+def _counted(pictures: Iterator[Picture], seen: Callable[[int], None] | None) -> Iterator[Picture]:
+    for count, picture in enumerate(pictures, 1):
+        yield picture
+        if seen is not None:
+            seen(count)
+
+
+def _expect_line_art(film: Film) -> None:
+    middle = film.info.frames // 2
+    picture = next(film.read(FrameRange(middle, middle + 1)))
+    if not looks_like_line_art(to_frame(picture)[None]):
+        raise InputError(
+            f"{film.info.path}: expected line art, found finished colour frames:"
+            " --lines xdog takes the lines out of them first"
+        )
+
+
+def _named(shot: Shot, film: Film) -> str:
+    numbers = film.info.numbers
+    return f"{numbers[shot.frames.start]} to {numbers[shot.frames.stop - 1]}"

@@ -1,0 +1,114 @@
+"""Fixtures of the command line and the pipeline: a tiny model, tiny cuts, the command itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_cuts import cut, save
+
+from anicolor.cli.main import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of a network of a few thousand parameters, that passes for ``opdm-small``."""
+    from anicolor.models.opdm.colorizer import OpdmColorizer
+    from anicolor.models.opdm.network import OpdmSettings
+    from anicolor.models.weights import save_weights
+
+    torch.manual_seed(1)
+    settings = OpdmSettings(
+        widths=(8, 8, 8, 8),
+        blocks=1,
+        reference_blocks=1,
+        adapter_width=8,
+        adapter_blocks=1,
+        patch=2,
+        kernel=3,
+        prediction="sample",
+        aligned=True,
+        matching=16,
+        carried=True,
+    )
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_weights(path, "opdm-small", settings, OpdmColorizer(settings).networks, {"source": "random"})
+    return path
+
+
+@pytest.fixture
+def anicolor(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line in this process."""
+
+    def run(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        assert isinstance(stop.value.code, int)
+        return Outcome(stop.value.code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def colorize(anicolor: Run, weights: Path) -> Run:
+    """Run ``colorize INPUT KEYFRAMES OUT`` with the tiny model, one step and the CPU."""
+
+    def run(film: Path, keyframes: Path, out: Path, *more: object) -> Outcome:
+        tiny = ("--weights", weights, "--steps", 1, "--size", 64, "--device", "cpu")
+        return anicolor("colorize", film, "--keyframes", keyframes, "-o", out, *tiny, *more)
+
+    return run
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A cut of one shot: drawings 1 to 4."""
+    return save(tmp_path / "cut", [drawing.lines for drawing in cut()], range(1, 5))
+
+
+@pytest.fixture
+def keyframes(tmp_path: Path) -> Path:
+    """Its first and last drawing, painted."""
+    drawings = cut()
+    return save(tmp_path / "painted", [drawings[0].colours, drawings[3].colours], (1, 4))
+
+
+@pytest.fixture
+def long_film(tmp_path: Path) -> Path:
+    """A cut of two shots: drawings 1 to 4 and 5 to 8."""
+    return save(tmp_path / "long", [drawing.lines for drawing in cut(2)], range(1, 9))
+
+
+@pytest.fixture
+def long_keyframes(tmp_path: Path) -> Path:
+    """The first drawing of each of the two shots, painted."""
+    drawings = cut(2)
+    return save(tmp_path / "long-painted", [drawings[0].colours, drawings[4].colours], (1, 5))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where the painted frames go: not there yet."""
+    return tmp_path / "out"

@@ -16,6 +16,8 @@ from torch import Tensor
 
 __all__ = ["DisFlow", "FlowEstimator", "pixel_grid", "warp"]
 
+_SMALLEST = 16  # pixels a side: below, OpenCV's search raises or crashes (tried with 5.0)
+
 
 class FlowEstimator(ABC):
     """Estimates the flow from target to source pictures."""
@@ -36,7 +38,8 @@ class DisFlow(FlowEstimator):
         search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         pairs = zip(_grey8(target), _grey8(source), strict=True)
         flows = [np.asarray(search.calc(a, b, None)) for a, b in pairs]
-        return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).to(target)
+        height, width = target.shape[-2:]
+        return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2)[..., :height, :width].to(target)
 
 
 def warp(source: Tensor, flow: Tensor) -> Tensor:
@@ -57,4 +60,6 @@ def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
 
 
 def _grey8(pictures: Tensor) -> list[np.ndarray]:
-    return list((pictures[:, 0] * 255).round().clamp(0, 255).byte().cpu().numpy())
+    height, width = pictures.shape[-2:]
+    large = F.pad(pictures, (0, max(0, _SMALLEST - width), 0, max(0, _SMALLEST - height)), mode="replicate")
+    return list((large[:, 0] * 255).round().clamp(0, 255).byte().cpu().numpy())

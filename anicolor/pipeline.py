@@ -29,8 +29,9 @@ from anicolor.models.windows import fit, network_size, paint
 from anicolor.painting.finish import covers_drawing, finish, opacity, paint_layer
 from anicolor.shots.detect import detect
 
-__all__ = ["Painted", "Plan", "Settings", "colorize", "make_plan"]
+__all__ = ["Painted", "Plan", "Settings", "check_target", "colorize", "make_plan"]
 
+_SMALLEST = 32  # the least network size that the command line takes
 _JOURNAL = ".anicolor.json"
 
 
@@ -57,12 +58,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Painted:
-    """Progress: frames done of all, the shot at work, and whether it was found finished by an earlier run."""
+    """Progress: frames done of all, the shot at work, and whether it was found finished by an earlier run.
+
+    ``notes`` is what the user should be told of the result; if there is anything, one last step says it.
+    """
 
     done: int
     frames: int
     shot: int
     resumed: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def make_plan(film: Film, keyframes: Path, settings: Settings, seen: Callable[[int], None] | None = None) -> Plan:
@@ -70,9 +75,11 @@ def make_plan(film: Film, keyframes: Path, settings: Settings, seen: Callable[[i
 
     Raises:
         InputError: keyframes that do not fit the film, shots without one, finished film given as line art.
-        AnicolorError: a frame cannot be read.
+        AnicolorError: a frame or a keyframe cannot be read.
     """
     files = find_keyframes(keyframes, film.info)
+    for file in files:
+        read_picture(file.path)  # a damaged one would only show when its shot is painted
     shots = list(detect(_counted(film.read(), seen)))
     plans = assign(files, shots, film.info, borrow=settings.borrow)
     if settings.lines == "none":
@@ -84,6 +91,15 @@ def make_plan(film: Film, keyframes: Path, settings: Settings, seen: Callable[[i
         if plan.borrowed
     ]
     return Plan(tuple(plans), size, (*film.info.notes, *borrowed))
+
+
+def check_target(out: Path, film: Film, settings: Settings, *, overwrite: bool = False, resume: bool = False) -> None:
+    """Check, before any work, that :func:`colorize` can put the painted film into ``out``; raises as it does."""
+    begun = (_folder(out) / _JOURNAL).exists()
+    if begun and not (overwrite or resume):
+        raise OverwriteError(f"{out}: holds an unfinished run: --resume goes on, --overwrite starts again")
+    check_output(out, film, overwrite or (resume and begun))
+    create(out, film, preset=settings.preset, overwrite=True)
 
 
 def colorize(
@@ -104,29 +120,37 @@ def colorize(
         PartialError: some shots are painted and kept, then one failed.
         AnicolorError: the first shot failed already.
     """
-    journal = _Journal.open(film, plan, colorizer, out, settings, overwrite=overwrite, resume=resume)
+    check_target(out, film, settings, overwrite=overwrite, resume=resume)
+    journal = _Journal.open(film, plan, colorizer, out, settings, resume=resume)
     done = 0
-    for number, shot in enumerate(plan.shots):
-        frames = shot.shot.frames
-        resumed = number in journal.finished
-        try:
-            if not resumed:
-                with journal.sink as sink:
-                    for _ in _paint_shot(film, shot, colorizer, sink, plan.size, settings):
-                        done += 1
-                        yield Painted(done, film.info.frames, number)
+    with journal as sink:
+        for number, shot in enumerate(plan.shots):
+            resumed = number in journal.finished
+            if resumed:
+                done += len(shot.shot.frames)
+                yield Painted(done, film.info.frames, number, resumed=True)
+                continue
+            with _partial(f"shot {number} (frames {_named(shot.shot, film)})", journal.finished, plan):
+                for _ in _paint_shot(film, shot, colorizer, sink, plan.size, settings):
+                    done += 1
+                    yield Painted(done, film.info.frames, number)
                 journal.finish(number)
-        except AnicolorError as error:
-            if not journal.finished:
-                raise
-            raise PartialError(
-                f"shot {number} (frames {_named(shot.shot, film)}) failed: {error};"
-                f" {len(journal.finished)} of {len(plan.shots)} shots are kept: --resume goes on"
-            ) from error
-        if resumed:
-            done += len(frames)
-            yield Painted(done, film.info.frames, number, resumed=True)
-    journal.close()
+        with _partial("putting the film together", journal.finished, plan):
+            notes = journal.close()
+    if notes:
+        yield Painted(done, film.info.frames, len(plan.shots) - 1, notes=notes)
+
+
+@contextmanager
+def _partial(what: str, finished: set[int], plan: Plan) -> Iterator[None]:
+    """Turn a failure after finished shots into one that says that they are kept."""
+    try:
+        yield
+    except AnicolorError as error:
+        if not finished:
+            raise
+        kept = f"{len(finished)} of {len(plan.shots)} shots are kept: --resume goes on"
+        raise PartialError(f"{what} failed: {error}; {kept}") from error
 
 
 def _paint_shot(
@@ -223,10 +247,11 @@ class _Journal:
     """
 
     def __init__(self, folder: Path, target: Sink | None, film: Film, identity: str, finished: set[int]) -> None:
-        self.sink = ImageSink(folder, film)
         self.finished = finished
+        self._sink = ImageSink(folder, film)
         self._folder, self._target, self._film, self._identity = folder, target, film, identity
         self._path = folder / _JOURNAL
+        self._made = not folder.exists()
 
     @classmethod
     def open(
@@ -237,17 +262,14 @@ class _Journal:
         out: Path,
         settings: Settings,
         *,
-        overwrite: bool,
         resume: bool,
     ) -> _Journal:
-        """Check ``out``, and find what an earlier run has finished if it is to be resumed."""
-        video = bool(out.suffix) and not out.is_dir()
-        folder = out.with_name(f".{out.name}.anicolor") if video else out
+        """Find what an earlier run has finished if it is to be resumed."""
+        folder = _folder(out)
+        if any(file.path.parent.resolve() == folder.resolve() for shot in plan.shots for file in shot.keyframes):
+            raise InputError(f"{out}: holds the keyframes: name another output")
+        target = None if folder == out else create(out, film, preset=settings.preset, overwrite=True)
         found = folder / _JOURNAL
-        if found.exists() and not (overwrite or resume):
-            raise OverwriteError(f"{out}: holds an unfinished run: --resume goes on, --overwrite starts again")
-        check_output(out, film, overwrite or (resume and found.exists()))
-        target = create(out, film, preset=settings.preset, overwrite=True)
         identity = _identity(film, plan, colorizer, settings)
         finished: set[int] = set()
         if found.exists() and resume:
@@ -256,27 +278,58 @@ class _Journal:
                 raise InputError(
                     f"{out}: was begun with other keyframes, settings or weights: repeat that command, or --overwrite"
                 )
-            finished = set(journal["finished"])
-        else:
-            found.unlink(missing_ok=True)
-        return cls(folder, target if video else None, film, identity, finished)
+            images = ImageSink(folder, film)
+            finished = {
+                n for n in journal["finished"] if all(images.path(i).exists() for i in plan.shots[n].shot.frames)
+            }
+        return cls(folder, target, film, identity, finished)
+
+    def __enter__(self) -> Sink:
+        """Begin: from here on the run can be resumed."""
+        try:
+            sink = self._sink.__enter__()
+            self._note(self.finished)
+        except BaseException:
+            self._tidy()
+            raise
+        return sink
+
+    def __exit__(self, *_: object) -> None:
+        self._tidy()
 
     def finish(self, shot: int) -> None:
         """Note that a shot is finished."""
+        self._note({*self.finished, shot})
         self.finished.add(shot)
-        facts = {"identity": self._identity, "finished": sorted(self.finished)}
-        write_bytes(self._path, json.dumps(facts).encode())
 
-    def close(self) -> None:
-        """Put the video together, and leave nothing but the result."""
+    def close(self) -> tuple[str, ...]:
+        """Put the video together, leave nothing but the result, and return what to tell of it."""
         if self._target is not None:
             info = self._film.info
             with self._target as video:
                 for index in range(info.frames):
-                    picture = read_picture(self.sink.path(index))
+                    picture = read_picture(self._sink.path(index))
                     video.write(index, _alike(picture, info.bits, alpha=info.alpha))
             shutil.rmtree(self._folder)
         self._path.unlink(missing_ok=True)
+        return self._target.notes if self._target is not None else ()
+
+    def _note(self, finished: set[int]) -> None:
+        facts = {"identity": self._identity, "finished": sorted(finished)}
+        write_bytes(self._path, json.dumps(facts).encode())
+
+    def _tidy(self) -> None:
+        """Leave no trace of a run that painted nothing."""
+        if self._folder.is_dir() and {path.name for path in self._folder.iterdir()} <= {_JOURNAL}:
+            self._path.unlink(missing_ok=True)
+            if self._made:
+                self._folder.rmdir()
+
+
+def _folder(out: Path) -> Path:
+    """Return where the painted frames are kept: ``out`` itself, or for a video a hidden folder beside it."""
+    video = bool(out.suffix) and not out.is_dir()
+    return out.with_name(f".{out.name}.anicolor") if video else out
 
 
 def _alike(picture: Picture, bits: int, *, alpha: bool) -> Picture:
@@ -309,10 +362,11 @@ def _memory(size: tuple[int, int]) -> Iterator[None]:
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "allocate" not in str(error):
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "alloc" not in str(error).lower():
             raise
         smaller = max(size) * 3 // 4 // 16 * 16
-        raise AnicolorError(f"out of memory at a network size of {max(size)}: try --size {smaller}") from error
+        cure = f"try --size {smaller}" if smaller >= _SMALLEST else "free some, or try --device cpu"
+        raise AnicolorError(f"out of memory at a network size of {max(size)}: {cure}") from error
 
 
 def _counted(pictures: Iterator[Picture], seen: Callable[[int], None] | None) -> Iterator[Picture]:

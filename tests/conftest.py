@@ -51,8 +51,12 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         matching=16,
         carried=True,
     )
+    networks = OpdmColorizer(settings).networks
+    with torch.no_grad():  # the branches that begin as zeros play their part too
+        for parameter in networks["network"].parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_weights(path, "opdm-small", settings, OpdmColorizer(settings).networks, {"source": "random"})
+    save_weights(path, "opdm-small", settings, networks, {"source": "random"})
     return path
 
 

@@ -88,24 +88,28 @@ def command(
     from anicolor.media.film import open_film
     from anicolor.models.device import pick_device
     from anicolor.models.weights import load_colorizer
-    from anicolor.pipeline import Settings, colorize, make_plan
+    from anicolor.pipeline import Settings, check_target, colorize, make_plan
 
     started = time.monotonic()
     where = pick_device(device)
     settings = Settings(lines, steps, seed, size, borrow_keyframes, preset)
     with open_film(film, rate=rate) as source:
+        check_target(out, source, settings, overwrite=overwrite, resume=resume)
+        colorizer = None if dry_run else load_colorizer(model, weights, str(where))
         with console.bar("shots", source.info.frames, quiet=quiet) as move:
             plan = make_plan(source, keyframes, settings, lambda seen: move(seen, ""))
         for remark in plan.notes:
             console.note(f"note: {remark}", quiet=quiet)
         facts = _facts(source, plan, out, model, str(where), steps)
-        if dry_run:
-            _show(facts, as_json=as_json)
+        if colorizer is None:
+            _show(facts, as_json=as_json, quiet=quiet)
             return
-        colorizer = load_colorizer(model, weights, str(where))
         with console.bar("paint", source.info.frames, quiet=quiet) as move:
             for step in colorize(source, plan, colorizer, out, settings, overwrite=overwrite, resume=resume):
                 move(step.done, f"shot {step.shot + 1} of {len(plan.shots)}")
+                facts["notes"] += step.notes
+        for remark in facts["notes"][len(plan.notes) :]:
+            console.note(f"note: {remark}", quiet=quiet)
     facts["seconds"] = round(time.monotonic() - started, 1)
     if as_json:
         console.print_json(facts)
@@ -139,7 +143,7 @@ def _facts(film: Film, plan: Plan, out: Path, model: str, device: str, steps: in
     }
 
 
-def _show(facts: dict[str, Any], *, as_json: bool) -> None:
+def _show(facts: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
     if as_json:
         console.print_json(facts)
         return
@@ -155,5 +159,6 @@ def _show(facts: dict[str, Any], *, as_json: bool) -> None:
     console.print_table(("shot", "start", "stop", "keyframes"), rows)
     width, height = facts["size"]
     console.note(
-        f"{facts['frames']} frames, {facts['model']} at {width}x{height} on {facts['device']}, into {facts['output']}"
+        f"{facts['frames']} frames, {facts['model']} at {width}x{height} on {facts['device']}, into {facts['output']}",
+        quiet=quiet,
     )

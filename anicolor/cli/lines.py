@@ -39,7 +39,7 @@ def command(film: Path, out: Path, method: str, rate: Fraction | None, overwrite
     ):
         for index, picture in enumerate(source.read()):
             lines = extract(to_frame(picture)[None], method)[0]
-            sink.write(index, from_frame(lines.expand(3, -1, -1), picture.bits))
+            sink.write(index, from_frame(lines.expand(3, -1, -1), source.info.bits))
             move(index + 1, "")
     for remark in (*source.info.notes, *sink.notes):
         console.note(f"note: {remark}", quiet=quiet)

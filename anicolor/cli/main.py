@@ -28,14 +28,17 @@ class _LazyGroup(click.Group):
         return command
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="anicolor")
-def _anicolor() -> None:
+@click.pass_context
+def _anicolor(ctx: click.Context) -> None:
     """Paint line-art animation from a few painted keyframes.
 
     \b
     anicolor colorize LINES --keyframes PAINTED -o OUT
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,12 +46,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = _anicolor.main(arguments, prog_name="anicolor", standalone_mode=False)
     except AnicolorError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {_line(str(error))}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"error: {_line(_usage(error))}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped: what is finished is kept; the same command with --resume goes on", err=True)
+        click.echo("stopped: what is finished is kept; colorize and train go on with --resume", err=True)
         sys.exit(_INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: click.ClickException) -> str:
+    """Return what click says, and where to read on."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    said = error.format_message()
+    return said if context is None else f"{said.rstrip('.')}: see {context.command_path} --help"
+
+
+def _line(text: str) -> str:
+    """Return ``text`` on one line: file names and choices may bring line breaks."""
+    return " ".join(part.strip() for part in text.splitlines())

@@ -13,7 +13,7 @@ from torch import Tensor
 from anicolor.data.augment import augment
 from anicolor.data.synthetic import DrawnScene, DrawnSettings
 from anicolor.errors import InputError
-from anicolor.media.sequence import list_numbered, read_picture
+from anicolor.media.sequence import list_numbered, picture_size, read_picture
 
 __all__ = ["ClipSource", "DrawnClips", "Example", "FolderClips", "MixedClips", "Pixels", "clip_source"]
 
@@ -74,7 +74,8 @@ class FolderClips(ClipSource):
     """Clips on disk: every folder below ``root`` that holds ``color/`` and ``line/`` with the same numbers.
 
     Raises:
-        InputError: there is no such folder, or none with three frames.
+        InputError: there is no such folder, no clip of three frames in it, or a clip with frames of several sizes.
+        AnicolorError: a frame is no image.
     """
 
     def __init__(self, root: Path) -> None:
@@ -118,7 +119,19 @@ def clip_source(names: tuple[str, ...]) -> ClipSource:
 
 def _paired(folder: Path) -> list[tuple[Path, Path]]:
     colours, lines = ({n.number: n.path for n in list_numbered(folder / kind)} for kind in ("color", "line"))
-    return [(colours[number], lines[number]) for number in sorted(colours.keys() & lines.keys())]
+    clip = [(colours[number], lines[number]) for number in sorted(colours.keys() & lines.keys())]
+    _check_sizes([path for pair in clip for path in pair])
+    return clip
+
+
+def _check_sizes(paths: list[Path]) -> None:
+    sizes = [picture_size(path) for path in paths]
+    for path, (width, height) in zip(paths, sizes, strict=True):
+        if (width, height) != sizes[0]:
+            raise InputError(
+                f"{path}: expected {sizes[0][0]}x{sizes[0][1]} pixels like the rest of its clip, found {width}x{height}:"
+                " give every size a clip of its own"
+            )
 
 
 def _rgb8(path: Path) -> Pixels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -37,8 +38,6 @@ class Schedule:
             beta_schedule="linear",
             prediction_type=self.prediction,
             timestep_spacing="trailing",
-            clip_sample=True,
-            set_alpha_to_one=True,
         )
 
     def target(self, clean: Tensor, noise: Tensor) -> Tensor:
@@ -55,8 +54,20 @@ class Schedule:
             raise ValueError(f"DDIM takes 1 to {self.timesteps} steps, got {steps}")
         scheduler = self.scheduler()
         scheduler.set_timesteps(steps)
+        times = scheduler.timesteps.tolist()
+        levels = [*scheduler.alphas_cumprod[times].tolist(), 1.0]
         noisy = noise
-        for step in scheduler.timesteps:
-            time = torch.full(noisy.shape[:1], int(step), device=noisy.device)
-            noisy = scheduler.step(denoise(noisy, time), int(step), noisy).prev_sample
+        # Our own step: diffusers' goes T // steps time steps down, past the next of ``times`` where that does not
+        # divide T, and leaves noise in the picture at the end.
+        for step, (here, there) in zip(times, pairwise(levels), strict=True):
+            time = torch.full(noisy.shape[:1], step, device=noisy.device)
+            clean, rest = self._split(denoise(noisy, time), noisy, here)
+            noisy = there**0.5 * clean.clamp(-1, 1) + (1 - there) ** 0.5 * rest  # Song et al., equation 12, sigma 0
         return noisy
+
+    def _split(self, predicted: Tensor, noisy: Tensor, level: float) -> tuple[Tensor, Tensor]:
+        """Return the clean picture and the noise that ``noisy`` is made of at ``level`` (alpha bar)."""
+        signal, spread = level**0.5, (1 - level) ** 0.5
+        if self.prediction == "epsilon":
+            return (noisy - spread * predicted) / signal, predicted
+        return predicted, (noisy - signal * predicted) / spread

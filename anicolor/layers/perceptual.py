@@ -5,6 +5,7 @@ Source: OPDM equation 9 and Shi et al. section 3.5: ReLU 1_1, 2_1, 3_1, 4_1 and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -32,8 +33,10 @@ class PerceptualLoss(nn.Module):
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
-        self.features = vgg19(weights=None).features[: _LAYERS[-1] + 1].eval().requires_grad_(False)
-        self.features.load_state_dict(_features(weights))
+        with torch.device("meta"):  # the classifier alone would fill half a gigabyte with random numbers
+            self.features = vgg19(weights=None).features[: _LAYERS[-1] + 1]
+        self.features.load_state_dict(_features(weights, self.features.state_dict()), assign=True)
+        self.features.eval().requires_grad_(False)
         self.mean = nn.Buffer(torch.tensor(_MEAN).view(1, 3, 1, 1))
         self.std = nn.Buffer(torch.tensor(_STD).view(1, 3, 1, 1))
 
@@ -48,7 +51,7 @@ class PerceptualLoss(nn.Module):
         return loss
 
 
-def _features(path: Path) -> dict[str, Tensor]:
+def _features(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if not path.is_file():
         raise InputError(
             f"{path}: no such file: the perceptual loss needs torchvision's VGG19 weights,"
@@ -56,8 +59,12 @@ def _features(path: Path) -> dict[str, Tensor]:
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        prefix, last = "features.", _LAYERS[-1]
-        kept = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        return {k: v for k, v in kept.items() if int(k.split(".")[0]) <= last}
+        found = {key: state[f"features.{key}"] for key in expected}
+        if all(found[key].shape == value.shape for key, value in expected.items()):
+            return found
+        raise ValueError("tensors of other shapes")
     except Exception as error:
-        raise AnicolorError(f"{path}: expected torchvision's VGG19 weights: {error}") from error
+        raise AnicolorError(
+            f"{path}: expected torchvision's VGG19 weights, found something else or a damaged file:"
+            " take vgg19-dcbb9e9d.pth from download.pytorch.org/models"
+        ) from error

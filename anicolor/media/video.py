@@ -38,6 +38,7 @@ _TAGGED = {
 _MATRICES: dict[Matrix, tuple[str, Any]] = {"bt601": _TAGGED[6], "bt709": _TAGGED[1]}
 _HIGH_DYNAMIC_RANGE = (16, 18)  # transfer tags PQ and HLG
 _HIDDEN_FRAMES = ("vp8", "mpeg4")  # codecs with packets that show nothing: count what is shown
+_HEAD = 64  # bytes: what a file must have before its header is read
 _NOT_FILMS = ("image2", "tty")  # ffmpeg takes single images and plain text for video
 
 
@@ -291,6 +292,8 @@ def _check_whole(path: Path) -> None:
 
 
 def _declared_size(start: bytes) -> int | None:
+    if len(start) < _HEAD:
+        return None  # too short for any header: the demuxer says so
     if start[:4] == b"RIFF":
         return 8 + int(struct.unpack_from("<I", start, 4)[0])
     if start[:4] != b"\x1a\x45\xdf\xa3":

@@ -75,7 +75,7 @@ def check_output(out: Path, film: Film, overwrite: bool = False) -> None:
     _check_apart(out, film)
     _check_place(out)
     if not overwrite and (out.is_file() or (out.is_dir() and any(out.iterdir()))):
-        raise OverwriteError(f"{out}: exists: name another output, or allow overwriting")
+        raise OverwriteError(f"{out}: exists: name another output, or --overwrite")
 
 
 class ImageSink(Sink):

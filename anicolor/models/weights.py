@@ -60,7 +60,12 @@ def load_colorizer(model: str, weights: Path | None = None, device: str = "cpu")
             f"{path}: expected weights of {model}, found those of {header.get('model')}:"
             f" use --model {header.get('model')} or other weights"
         )
-    colorizer: Colorizer = known.part("colorizer").build(model, json.loads(header["settings"]))
+    try:
+        colorizer: Colorizer = known.part("colorizer").build(model, json.loads(header["settings"]))
+    except (TypeError, ValueError) as error:
+        raise AnicolorError(
+            f"{path}: settings that this version does not know ({error}): take weights of this version"
+        ) from error
     for name, network in colorizer.networks.items():
         prefix = f"{name}."
         state = {k.removeprefix(prefix): v.float() for k, v in tensors.items() if k.startswith(prefix)}
@@ -68,7 +73,12 @@ def load_colorizer(model: str, weights: Path | None = None, device: str = "cpu")
             network.load_state_dict(state)
         except RuntimeError as error:
             raise AnicolorError(f"{path}: the weights do not fit their own settings: take a whole copy") from error
-    return colorizer.to(device)
+    try:
+        return colorizer.to(device)
+    except torch.OutOfMemoryError as error:
+        raise AnicolorError(
+            f"{device}: no memory left for the weights of {model}: free some, or try --device cpu"
+        ) from error
 
 
 def _shipped(known: Entry) -> Path:

@@ -12,7 +12,9 @@ __all__ = ["covers_drawing", "finish", "opacity", "paint_layer"]
 
 _CLEAN = 0.5  # lines lighter than this let the colour below be recovered
 _WHITE = 6 / 255  # closer to paper white than this is paper
-_EDGE = 7  # pixels: twice the width of an antialiased outline, and one
+_PALE = 0.5  # a lighter colour beside paper may have run over the outline
+_SPILL = 8  # pixels: so far it runs, two pixels of a network a quarter of the frame's size
+_ROUNDING = 0.01  # of a level
 
 
 def paint_layer(colours: Tensor, lines: Tensor, size: tuple[int, int]) -> Tensor:
@@ -46,16 +48,28 @@ def opacity(paint: Tensor, drawing: Tensor, alpha: np.ndarray) -> np.ndarray:
     """Return the opacity ``[H, W]`` of a painted frame whose drawing is ink on nothing, in the type of ``alpha``.
 
     Ink stays as opaque as it was. Paper is transparent where it is white and joined to the border of the frame;
-    all else is paint. Laid on white, the frame looks as it does without.
+    what ran over an outline onto it is as opaque as its colour asks; all else is paint. Laid on white, the frame
+    looks as it does without.
     """
-    white = (paint == 1).all(dim=0).cpu().numpy()
-    paper = white & (drawing == 1).all(dim=0).cpu().numpy()
-    framed = cv2.copyMakeBorder(paper.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
+    top = np.iinfo(alpha.dtype).max
+    paper = (drawing == 1).all(dim=0).cpu().numpy()
+    least = paint.amin(dim=0).cpu().numpy()
+    outside = _joined_to_border(paper & (least == 1))
+    near = cv2.dilate(outside.astype(np.uint8), np.ones((2 * _SPILL + 1, 2 * _SPILL + 1), np.uint8)) > 0
+    outside |= near & _joined_to_border(paper & (least > _PALE))
+    if not outside.any():
+        return np.full_like(alpha, top)
+    # The outer half of an outline belongs to the outside as well, or it would carry a white fringe.
+    outside = outside.reshape(-1)[_nearest(paper)]
+    needed = np.ceil((1 - (paint * drawing).amin(dim=0).cpu().numpy()) * top - _ROUNDING).astype(alpha.dtype)
+    return np.where(outside, np.maximum(alpha, needed), top).astype(alpha.dtype)
+
+
+def _joined_to_border(mask: np.ndarray) -> np.ndarray:
+    framed = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
     _, areas = cv2.connectedComponents(framed, connectivity=4)
-    outside = (areas == areas[0, 0])[1:-1, 1:-1].astype(np.uint8)
-    # The soft outer edge of an outline belongs to the outside as well, or it would carry a white fringe.
-    edge = cv2.dilate(outside, np.ones((_EDGE, _EDGE), np.uint8)).astype(bool) & white
-    return np.where(edge, alpha, np.iinfo(alpha.dtype).max).astype(alpha.dtype)
+    joined: np.ndarray = (areas == areas[0, 0])[1:-1, 1:-1]
+    return joined
 
 
 def _fills(colours: Tensor, lines: Tensor) -> Tensor:
@@ -64,10 +78,17 @@ def _fills(colours: Tensor, lines: Tensor) -> Tensor:
     fills = (colours / lines.clamp(min=_CLEAN)).clamp(0, 1)
     if not clean.any() or clean.all():
         return fills
-    blocked = (~clean).byte().cpu().numpy()
-    _, labels = cv2.distanceTransformWithLabels(blocked, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    where = np.zeros(labels.max() + 1, np.int64)
-    sources = np.flatnonzero(blocked == 0)
-    where[labels.reshape(-1)[sources]] = sources
-    nearest = torch.from_numpy(where[labels]).to(colours.device)
+    nearest = torch.from_numpy(_nearest(clean.cpu().numpy())).to(colours.device)
     return fills.flatten(1)[:, nearest.flatten()].view_as(fills)
+
+
+def _nearest(mask: np.ndarray) -> np.ndarray:
+    """Return for each pixel ``[H, W]`` the place (row by row) of the nearest one in ``mask``, which has some."""
+    _, labels = cv2.distanceTransformWithLabels(
+        (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.flatnonzero(mask)
+    where = np.zeros(labels.max() + 1, np.int64)
+    where[labels.reshape(-1)[places]] = places
+    found: np.ndarray = where[labels]
+    return found

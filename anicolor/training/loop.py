@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
 from anicolor.data.clips import ClipSource, DrawnClips, clip_source
 from anicolor.diffusion.noise import FrameNoise
-from anicolor.errors import AnicolorError
+from anicolor.errors import AnicolorError, InputError
 from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.models.catalog import entry
 from anicolor.models.colorizer import Colorizer, Reference, Request
@@ -26,7 +26,7 @@ from anicolor.models.weights import save_weights
 from anicolor.training.recipe import Recipe, recipes
 from anicolor.training.run import Position, Run
 
-__all__ = ["Order", "Progress", "train", "validate"]
+__all__ = ["Order", "Progress", "train", "train_stage", "validate"]
 
 _WARM_UP = 100  # steps in which the rate rises to its full value
 _COOL_DOWN = 0.3  # share of the steps, at the end, in which it falls to zero
@@ -35,6 +35,9 @@ _CLIP = 1.0  # largest norm of a gradient
 _CHECKPOINT, _VALIDATE = 50, 200  # steps between two checkpoints, two validations
 VALIDATION = DrawnClips(sizes=(256, 256), first=0, count=100_000)
 """Drawn scenes that training never sees (its own start at a million)."""
+
+
+_Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def train(run: Run, order: Order, device: torch.device, workers: int = 1) -> Ite
     """Train every stage of ``order`` from where ``run`` stands, and yield after each optimizer step.
 
     Raises:
-        InputError: no recipe trains the model; no such data; no such VGG19 weights.
+        InputError: no recipe trains the model; no such data; no such VGG19 weights; crops that do not fit the model.
         AnicolorError: the loss is no number any more; the disk is full.
     """
     model = entry(order.model)
@@ -90,11 +93,16 @@ def train(run: Run, order: Order, device: torch.device, workers: int = 1) -> Ite
         run.log(note="no VGG19 weights given: the perceptual term is off")
     colorizer = model.part("colorizer").build(order.model).to(device)
     stages = order.stages()
+    for row in stages:
+        if row.side % colorizer.traits.size_multiple:
+            raise InputError(
+                f"a crop of {row.side} pixels: {row.model} needs a multiple of {colorizer.traits.size_multiple}"
+            )
     position = run.position()
     done = [row.stage for row in stages].index(position.stage) if position else 0
     for row in stages[done:]:
         objective = model.part("objective").build_objective(row.stage, colorizer, row.side, row.unroll, perceptual)
-        yield from _train_stage(run, row, colorizer, objective, source, order, workers)
+        yield from train_stage(run, row, colorizer, objective, source, order, workers)
 
 
 class _Examples(Dataset[dict[str, Tensor]]):
@@ -107,7 +115,7 @@ class _Examples(Dataset[dict[str, Tensor]]):
         )
 
 
-def _train_stage(
+def train_stage(
     run: Run,
     recipe: Recipe,
     colorizer: Colorizer,
@@ -132,21 +140,26 @@ def _train_stage(
         name: torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=recipe.rate)
         for name, network in objective.networks.items()
     }
-    torch.manual_seed(order.seed)
     position = run.position()
     best, step = (position.best, 0) if position else (float("-inf"), 0)
     if position is not None and position.stage == recipe.stage:
         step = position.step
         run.restore(modules, dict(optimizers))
     started = time.monotonic()
+    between = True  # two steps: half a step, or a loss that is no number, is no state to go on from
     try:
         for batch in _batches(source, objective, recipe, order.seed, step, workers):
+            torch.manual_seed(_step_seed(order.seed, step))
             losses: dict[str, float] = {}
             for turn in objective.turns({k: v.to(device) for k, v in batch.items()}):
                 losses |= {"loss": turn.loss.item(), **turn.parts}
                 if not np.isfinite(losses["loss"]):
-                    raise AnicolorError(f"the loss is {losses['loss']} at step {step}: resume with a lower --rate")
-                _descend(objective.networks[turn.network], optimizers[turn.network], turn.loss, _rate(recipe, step))
+                    between = False
+                    raise AnicolorError(f"the loss is {losses['loss']} at step {step}: train again with a lower --rate")
+                optimizer = optimizers[turn.network]
+                _backward(objective.networks[turn.network], optimizer, turn.loss, _rate(recipe, step))
+                between = False
+                optimizer.step()
             for name, average in averages.items():
                 average.update_parameters(colorizer.networks[name])
             step += 1
@@ -158,6 +171,7 @@ def _train_stage(
                     networks = {name: average.module for name, average in averages.items()}
                     facts = {"data": order.data, "steps": step, "validation_psnr": round(score, 3)}
                     save_weights(run.best, recipe.model, colorizer.settings, networks, facts)
+            between = True
             if step % _CHECKPOINT == 0:
                 run.save(Position(recipe.stage, step, best), modules, dict(optimizers))
             if step % 10 == 0 or score is not None:
@@ -165,7 +179,8 @@ def _train_stage(
                 run.log(stage=recipe.stage, step=step, seconds=seconds, score=score, **losses)
             yield Progress(recipe.stage, step, recipe.steps, losses, score)
     finally:
-        run.save(Position(recipe.stage, step, best), modules, dict(optimizers))
+        if between:
+            run.save(Position(recipe.stage, step, best), modules, dict(optimizers))
 
 
 def validate(colorizer: Colorizer, averages: dict[str, AveragedModel], examples: int = 24) -> float:
@@ -208,13 +223,17 @@ def _batches(
     )
 
 
-def _descend(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
+def _step_seed(seed: int, step: int) -> int:
+    """Noise, like data, follows from the number of the step alone: a resumed run repeats the unbroken one."""
+    return int(np.random.SeedSequence((seed, step)).generate_state(1)[0])
+
+
+def _backward(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
-    optimizer.step()
 
 
 def _rate(recipe: Recipe, step: int) -> float:
@@ -224,7 +243,14 @@ def _rate(recipe: Recipe, step: int) -> float:
 
 
 def _average(network: nn.Module) -> AveragedModel:
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(_EMA))  # type: ignore[no-untyped-call]
+    return AveragedModel(network, multi_avg_fn=_follow)
+
+
+@torch.no_grad()
+def _follow(averages: _Tensors, weights: _Tensors, updates: Tensor | int) -> None:
+    """Move the averages towards the weights: quickly at first, so that the random start is soon forgotten."""
+    keep = min(_EMA, (1 + int(updates)) / (10 + int(updates)))
+    torch._foreach_lerp_(averages, weights, 1 - keep)
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:

@@ -6,13 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from anicolor.errors import AnicolorError, InputError, OverwriteError
-from anicolor.media.atomic import write_bytes
+from anicolor.media.atomic import write_bytes, write_errors
 
 __all__ = ["Position", "Run"]
 
@@ -44,7 +43,8 @@ class Run:
         """
         if self._settings.exists():
             raise OverwriteError(f"{self.folder}: holds a run already: --resume goes on with it, --out names another")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with write_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         write_bytes(self._settings, json.dumps(settings, indent=2).encode())
 
     def settings(self) -> dict[str, object]:
@@ -60,11 +60,11 @@ class Run:
 
     def log(self, **facts: object) -> None:
         """Append one JSON line to the log."""
-        with self._log.open("a") as file:
+        with write_errors(self._log), self._log.open("a") as file:
             file.write(json.dumps(facts) + "\n")
 
     def save(self, position: Position, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]) -> None:
-        """Write all that the next step depends on: weights, optimizers, random state, position."""
+        """Write all that the next step depends on: weights, optimizers, position."""
         tensors = {
             f"module/{name}/{key}": value.detach().clone()
             for name, module in modules.items()
@@ -73,7 +73,6 @@ class Run:
         for name, optimizer in optimizers.items():
             for number, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer/{name}/{number}/{key}": value.clone() for key, value in state.items()}
-        tensors["random"] = torch.get_rng_state()
         where = {"stage": position.stage, "step": str(position.step), "best": repr(position.best)}
         write_bytes(self._state, save({k: v.cpu().contiguous() for k, v in tensors.items()}, metadata=where))
 
@@ -88,7 +87,7 @@ class Run:
         return Position(found["stage"], int(found["step"]), float(found["best"]))
 
     def restore(self, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]) -> None:
-        """Load the checkpoint into ``modules`` and ``optimizers`` and set the random state."""
+        """Load the checkpoint into ``modules`` and ``optimizers``."""
         tensors = load_file(self._state)
         for name, module in modules.items():
             prefix = f"module/{name}/"
@@ -102,7 +101,6 @@ class Run:
             optimizer.load_state_dict(
                 {**optimizer.state_dict(), "state": _optimizer_state(tensors, f"optimizer/{name}/")}
             )
-        torch.set_rng_state(tensors["random"])
 
 
 def _optimizer_state(tensors: dict[str, Tensor], prefix: str) -> dict[int, dict[str, Tensor]]:

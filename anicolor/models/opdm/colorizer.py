@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
 from anicolor.diffusion.ddim import Schedule
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.models.colorizer import Colorizer, Reference, Request, Traits
-from anicolor.models.opdm.conditions import condition, proximity
-from anicolor.models.opdm.network import Conditions, Opdm, OpdmSettings
+from anicolor.models.opdm.conditions import Conditions, condition, proximity
+from anicolor.models.opdm.network import Opdm, OpdmSettings
 from anicolor.motion import DisFlow
 
-__all__ = ["PRESETS", "OpdmColorizer", "build"]
+__all__ = ["PRESETS", "TINY", "OpdmColorizer", "build"]
 
 PRESETS = {
     "opdm": OpdmSettings(),
@@ -28,6 +30,21 @@ PRESETS = {
         carried=True,
     ),
 }
+
+TINY = {
+    name: replace(
+        preset,
+        widths=(8, 8, 8, 8),
+        blocks=1,
+        reference_blocks=1,
+        adapter_width=8,
+        adapter_blocks=1,
+        matching=min(preset.matching, 8),
+        steps=2,
+    )
+    for name, preset in PRESETS.items()
+}
+"""The same forms with as few weights as they can have: what the contract tests build."""
 
 _WINDOW = 4  # frames of one forward pass: each is painted on its own
 

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from anicolor.lines.distance import normalized_distance
-from anicolor.models.opdm.network import Conditions
 from anicolor.motion import FlowEstimator, warp
 
-__all__ = ["condition", "proximity"]
+__all__ = ["Conditions", "condition", "proximity"]
 
 _REACH = 0.04  # of the longer side: where the proximity has fallen to 1 / e
+
+
+class Conditions(NamedTuple):
+    """What is known of the frames to paint; K references in time order.
+
+    Without ``aligned`` only ``lines`` and ``references`` are read, and the other fields may be empty.
+    """
+
+    lines: Tensor
+    """``[B, 1, H, W]``, 0 = ink."""
+    proximity: Tensor
+    """``[B, 1, H, W]``, 1 at the ink, falling to 0 far from it."""
+    references: Tensor
+    """``[B, K, 3, H, W]``, colours in [-1, 1]."""
+    reference_structure: Tensor
+    """``[B, K, 2, H, W]``: lines and proximity of the references."""
+    flows: Tensor
+    """``[B, K, 2, H, W]``: flow in pixels from the frame to each reference."""
+    aligned: Tensor
+    """``[B, K, 5, H, W]``: colours, lines and proximity of the references, warped by ``flows``."""
 
 
 def proximity(lines: Tensor) -> Tensor:

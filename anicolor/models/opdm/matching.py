@@ -8,16 +8,14 @@ expects them, and takes over their fill colours.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anicolor.models.opdm.conditions import Conditions
 from anicolor.motion import pixel_grid
-
-if TYPE_CHECKING:
-    from anicolor.models.opdm.network import Conditions
 
 __all__ = ["PATCH", "Matcher", "Matches", "fill_colours"]
 

@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anicolor.diffusion.ddim import Prediction
+from anicolor.models.opdm.conditions import Conditions
 from anicolor.models.opdm.matching import PATCH, Matcher, Matches
 
-__all__ = ["Conditions", "Guidance", "Opdm", "OpdmSettings"]
+__all__ = ["Guidance", "Opdm", "OpdmSettings"]
 
 
 @dataclass(frozen=True)
@@ -62,26 +63,6 @@ class OpdmSettings:
     def reference_channels(self) -> int:
         """Channels of one reference: its colours, and with ``aligned`` its line art."""
         return 3 + (2 if self.aligned else 0)
-
-
-class Conditions(NamedTuple):
-    """What is known of the frames to paint; K references in time order.
-
-    Without ``aligned`` only ``lines`` and ``references`` are read, and the other fields may be empty.
-    """
-
-    lines: Tensor
-    """``[B, 1, H, W]``, 0 = ink."""
-    proximity: Tensor
-    """``[B, 1, H, W]``, 1 at the ink, falling to 0 far from it."""
-    references: Tensor
-    """``[B, K, 3, H, W]``, colours in [-1, 1]."""
-    reference_structure: Tensor
-    """``[B, K, 2, H, W]``: lines and proximity of the references."""
-    flows: Tensor
-    """``[B, K, 2, H, W]``: flow in pixels from the frame to each reference."""
-    aligned: Tensor
-    """``[B, K, 5, H, W]``: colours, lines and proximity of the references, warped by ``flows``."""
 
 
 class Guidance(NamedTuple):

@@ -19,9 +19,9 @@ from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.lines.distance import ink
 from anicolor.models.objective import Batch, Objective, Turn
 from anicolor.models.opdm.colorizer import OpdmColorizer
-from anicolor.models.opdm.conditions import condition, proximity
+from anicolor.models.opdm.conditions import Conditions, condition, proximity
 from anicolor.models.opdm.matching import fill_colours
-from anicolor.models.opdm.network import Conditions, Opdm
+from anicolor.models.opdm.network import Opdm
 from anicolor.motion import DisFlow
 
 __all__ = ["JointObjective", "JointWeights", "OffsetObjective", "build_objective", "content_loss"]
@@ -44,6 +44,7 @@ class _OpdmObjective(Objective):
 
     def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
         """Return the conditions and the target in [-1, 1], cropped alike; flow is found on whole frames."""
+        example = _at_least(example, self.side)
         structures = torch.cat((example.reference_lines, proximity(example.reference_lines)), dim=1)
         lines = example.lines[None]
         whole = condition(lines, proximity(lines), example.references, structures, DisFlow())
@@ -140,6 +141,18 @@ def content_loss(result: Tensor, truth: Tensor) -> Tensor:
     assert isinstance(similarity, Tensor)
     loss: Tensor = F.l1_loss(result, truth) + 1 - similarity
     return loss
+
+
+def _at_least(example: Example, side: int) -> Example:
+    """Return the example padded to ``side`` pixels both ways, as frames to paint are: crops must have one size."""
+    height, width = example.lines.shape[-2:]
+    sides = (0, max(0, side - width), 0, max(0, side - height))
+    return Example(
+        target=F.pad(example.target, sides, mode="replicate"),
+        lines=F.pad(example.lines, sides, value=1.0),
+        references=F.pad(example.references, sides, mode="replicate"),
+        reference_lines=F.pad(example.reference_lines, sides, value=1.0),
+    )
 
 
 def _conditions(batch: Batch) -> Conditions:

@@ -1,0 +1,143 @@
+"""Clips on disk and drawn ones, and the examples that follow from their number."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from anicolor.data import clips as module
+from anicolor.data.clips import ClipSource, DrawnClips, Example, FolderClips, MixedClips, Pixels, clip_source
+from anicolor.errors import InputError
+
+
+def save_clip(folder: Path, frames: int, value: int = 0) -> None:
+    """Colours (value, frame, 9) and line art of one dark column, at the frame's number."""
+    for kind in ("color", "line"):
+        (folder / kind).mkdir(parents=True)
+    for frame in range(frames):
+        colour = np.full((24, 40, 3), (value, frame, 9), np.uint8)
+        line = np.full((24, 40), 255, np.uint8)
+        line[:, frame] = 0
+        cv2.imwrite(str(folder / "color" / f"{frame + 5:03}.png"), colour[..., ::-1])
+        cv2.imwrite(str(folder / "line" / f"x{frame + 5}.png"), line)
+
+
+def same(one: Example, two: Example) -> bool:
+    return all(torch.equal(getattr(one, name), getattr(two, name)) for name in Example.__dataclass_fields__)
+
+
+def test_a_folder_gives_two_keyframes_and_a_frame_between_with_its_lines(tmp_path: Path) -> None:
+    save_clip(tmp_path / "deep" / "one", 9, value=1)
+    save_clip(tmp_path / "two", 3, value=2)
+    source = FolderClips(tmp_path)
+    seen = set()
+    for seed in range(40):
+        colours, lines = source.draw(np.random.default_rng(seed))
+        assert (colours.shape, lines.shape) == ((3, 24, 40, 3), (3, 24, 40))
+        assert colours.dtype == lines.dtype == np.uint8
+        (clip,) = set(colours[..., 0].flat)
+        first, last, middle = (int(frame[0, 0, 1]) for frame in colours)
+        assert first < middle < last
+        assert [int(line[0].argmin()) for line in lines] == [first, last, middle]  # in RGB order, not BGR
+        seen.add((int(clip), last - first))
+    assert {clip for clip, _ in seen} == {1, 2}
+    assert {gap for clip, gap in seen if clip == 1} == set(range(2, 9))
+
+
+def test_numbers_without_a_partner_are_left_out(tmp_path: Path) -> None:
+    save_clip(tmp_path / "one", 5)
+    (tmp_path / "one" / "line" / "x7.png").unlink()
+    (clip,) = FolderClips(tmp_path).clips
+    assert [colour.stem for colour, _ in clip] == ["005", "006", "008", "009"]
+
+
+@pytest.mark.parametrize("frames", [None, 2])
+def test_a_folder_without_clips(frames: int | None, tmp_path: Path) -> None:
+    if frames:
+        save_clip(tmp_path / "short", frames)
+    with pytest.raises(InputError, match="no clip found: each clip is a folder with color/ and line/, three frames"):
+        FolderClips(tmp_path)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a folder of clips, found no folder"):
+        clip_source(("drawn", str(tmp_path / "none")))
+
+
+def test_a_frame_of_another_size_is_named(tmp_path: Path) -> None:
+    save_clip(tmp_path / "one", 3)
+    cv2.imwrite(str(tmp_path / "one" / "color" / "006.png"), np.zeros((10, 10, 3), np.uint8))
+    with pytest.raises(InputError, match=r"006\.png: expected 40x24 pixels like the rest of its clip, found 10x10"):
+        FolderClips(tmp_path)
+
+
+@dataclass(frozen=True)
+class Plain(ClipSource):
+    value: int
+
+    def draw(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+        return np.full((3, 8, 8, 3), self.value, np.uint8), np.full((3, 8, 8), rng.integers(256), np.uint8)
+
+
+def test_sources_are_mixed_by_their_shares() -> None:
+    source = MixedClips((Plain(1), Plain(2)), (3.0, 1.0))
+    drawn = [source.draw(np.random.default_rng(seed))[0].max() for seed in range(400)]
+    assert drawn.count(1) == pytest.approx(300, abs=40)
+    assert set(drawn) == {1, 2}
+
+
+def test_names_of_sources(tmp_path: Path) -> None:
+    save_clip(tmp_path / "one", 3)
+    assert clip_source(("drawn",)) == DrawnClips()
+    mixed = clip_source(("drawn", str(tmp_path)))
+    assert isinstance(mixed, MixedClips)
+    assert [type(source) for source in mixed.sources] == [DrawnClips, FolderClips]
+    assert mixed.shares == (1.0, 1.0)
+
+
+def test_an_example_follows_from_its_number(tmp_path: Path) -> None:
+    save_clip(tmp_path / "one", 9)
+    source = MixedClips((FolderClips(tmp_path), Plain(7)), (1.0, 1.0))
+    examples = [source.example(0, number) for number in range(8)]
+    assert all(same(source.example(0, number), example) for number, example in reversed(list(enumerate(examples))))
+    assert not all(same(source.example(1, number), example) for number, example in enumerate(examples))
+    assert len({tuple(example.target[:, 0, 0].tolist()) for example in examples}) > 1
+
+
+def test_an_example_is_in_zero_to_one() -> None:
+    example = DrawnClips(sizes=(64, 64)).example(0, 0)
+    shapes = {name: tuple(getattr(example, name).shape) for name in Example.__dataclass_fields__}
+    assert shapes == {
+        "target": (3, 64, 64),
+        "lines": (1, 64, 64),
+        "references": (2, 3, 64, 64),
+        "reference_lines": (2, 1, 64, 64),
+    }
+    for name in shapes:
+        values = getattr(example, name)
+        assert values.dtype == torch.float32
+        assert 0 <= values.min() < values.max() <= 1
+
+
+def test_drawn_scenes_come_from_the_range_of_their_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenes: list[tuple[int, int, int]] = []
+
+    class Scene:
+        def __init__(self, seed: int, settings: module.DrawnSettings) -> None:
+            self.size, self.frames = settings.shape[0], settings.frames
+            scenes.append((seed, self.size, self.frames))
+
+        def draw(self, t: float) -> tuple[Pixels, Pixels]:
+            assert 0 <= t < self.frames
+            return np.zeros((self.size, self.size, 3), np.uint8), np.zeros((self.size, self.size), np.uint8)
+
+    monkeypatch.setattr(module, "DrawnScene", Scene)
+    source = DrawnClips(sizes=(64, 128), first=50, count=3)
+    for number in range(120):
+        source.draw(np.random.default_rng(number))
+    assert {seed for seed, _, _ in scenes} == {50, 51, 52}
+    assert {size for _, size, _ in scenes} == {64, 96, 128}
+    assert {frames - 1 for _, _, frames in scenes} == set(range(module.GAPS[0], module.GAPS[1] + 1))

@@ -1,0 +1,185 @@
+"""The pipeline as a library: progress, what a run may be resumed with, and how little it holds."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny_cuts import cut, draw, files_in, pixels_of, save, save_picture
+
+from anicolor.errors import AnicolorError, InputError, OverwriteError, PartialError
+from anicolor.media.film import open_film
+from anicolor.models.weights import load_colorizer
+from anicolor.pipeline import Painted, Settings, check_target, colorize, make_plan
+
+TINY = Settings(steps=1, size=64)
+
+
+@pytest.fixture
+def colorizer(weights):
+    return load_colorizer("opdm-small", weights)
+
+
+@pytest.fixture
+def source(long_film):
+    return open_film(long_film)
+
+
+@pytest.fixture
+def begin(source, long_keyframes, colorizer, out):
+    """Plan and start to paint the cut of two shots; changes to the order come as keywords."""
+
+    def run(settings=TINY, **more):
+        plan = make_plan(source, long_keyframes, settings)
+        return colorize(source, plan, colorizer, out, settings, **more)
+
+    return run
+
+
+@pytest.fixture
+def interrupted(begin, out):
+    """A run that was stopped after its first shot."""
+    steps = begin()
+    while next(steps).shot == 0:
+        pass
+    steps.close()
+    assert ".anicolor.json" in files_in(out)
+
+
+def test_every_frame_is_told(begin):
+    assert list(begin()) == [Painted(done, 8, (done - 1) // 4) for done in range(1, 9)]
+
+
+def test_the_plan_counts_what_it_has_looked_at(source, long_keyframes):
+    seen = []
+    plan = make_plan(source, long_keyframes, TINY, seen.append)
+    assert seen == list(range(1, 9))
+    assert [str(shot.shot.frames) for shot in plan.shots] == ["0:4", "4:8"]
+    assert plan.size == (48, 64)
+    assert plan.notes == ()
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_resume_tells_the_finished_shots_and_paints_the_others(begin, out):
+    assert list(begin(resume=True)) == [
+        Painted(4, 8, 0, resumed=True),
+        *(Painted(done, 8, 1) for done in range(5, 9)),
+    ]
+    assert len(files_in(out)) == 8
+
+
+def test_resume_of_nothing_begins(begin, out):
+    assert len(list(begin(resume=True))) == 8
+    assert len(files_in(out)) == 8
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_resume_repaints_a_finished_shot_that_lost_a_frame(begin, out):
+    (out / "A_0002.png").unlink()
+    assert not any(step.resumed for step in begin(resume=True))
+    assert len(pixels_of(out)) == 8
+
+
+@pytest.mark.usefixtures("interrupted")
+@pytest.mark.parametrize("change", ["seed", "steps", "size", "lines"])
+def test_resume_with_other_settings_is_refused(begin, out, change):
+    others = {"seed": 1, "steps": 2, "size": 48, "lines": "xdog"}
+    before = files_in(out)
+    with pytest.raises(InputError, match="begun with other keyframes, settings or weights"):
+        list(begin(replace(TINY, **{change: others[change]}), resume=True))
+    assert files_in(out) == before
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_resume_with_another_keyframe_is_refused(begin, long_keyframes):
+    save_picture(long_keyframes / "A_0005.png", draw(1, 0).colours // 2)
+    with pytest.raises(InputError, match="begun with other keyframes"):
+        list(begin(resume=True))
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_resume_with_other_weights_is_refused(begin, colorizer):
+    next(iter(colorizer.network.parameters())).data += 1
+    with pytest.raises(InputError, match="begun with other keyframes, settings or weights"):
+        list(begin(resume=True))
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_a_resumed_run_gives_the_same_frames(begin, out):
+    list(begin(resume=True))
+    resumed = files_in(out)
+    list(begin(overwrite=True))
+    assert files_in(out) == resumed
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_check_target_says_what_colorize_will(begin, source, out):
+    with pytest.raises(OverwriteError, match="unfinished run"):
+        check_target(out, source, TINY)
+    check_target(out, source, TINY, resume=True)
+    check_target(out, source, TINY, overwrite=True)
+    list(begin(resume=True))
+    for resume in (False, True):
+        with pytest.raises(OverwriteError, match="exists"):
+            check_target(out, source, TINY, resume=resume)
+
+
+@pytest.mark.parametrize(("number", "kind"), [(2, AnicolorError), (6, PartialError)])
+def test_a_drawing_that_is_lost_on_the_way(source, long_keyframes, long_film, colorizer, out, number, kind):
+    plan = make_plan(source, long_keyframes, TINY)
+    (long_film / f"A_{number:04d}.png").unlink()
+    with pytest.raises(AnicolorError, match=f"A_{number:04d}.png: no such file") as error:
+        list(colorize(source, plan, colorizer, out, TINY))
+    assert isinstance(error.value, kind)
+    kept = 4 if kind is PartialError else 0
+    assert len(list(out.glob("*.png"))) == kept
+
+
+def test_no_more_frames_are_held_than_a_window_needs(tmp_path, colorizer, monkeypatch, out):
+    count = 24
+    drawings = [draw(0, abs(6 - step % 12)) for step in range(count)]
+    source = open_film(save(tmp_path / "film", [drawing.lines for drawing in drawings], range(count)))
+    keyframes = save(tmp_path / "k", [drawings[0].colours, drawings[-1].colours], (0, count - 1))
+    plan = make_plan(source, keyframes, TINY)
+    assert len(plan.shots) == 1
+    alive, read = [], source.read
+
+    def watched(span=None):
+        for picture in read(span):
+            alive.append(weakref.ref(picture))
+            yield picture
+
+    monkeypatch.setattr(source, "read", watched)
+    window = colorizer.traits.window
+    for _ in colorize(source, plan, colorizer, out, TINY):
+        assert sum(reference() is not None for reference in alive) <= window + 2
+    assert len(alive) <= count + 4, "every frame is read once, but for the keyframes' and the first"
+
+
+def test_colour_film_is_asked_about(tmp_path, long_keyframes):
+    colour = open_film(save(tmp_path / "colour", [drawing.colours for drawing in cut(2)], range(1, 9)))
+    with pytest.raises(InputError, match="--lines xdog"):
+        make_plan(colour, long_keyframes, TINY)
+    assert len(make_plan(colour, long_keyframes, replace(TINY, lines="xdog")).shots) == 2
+
+
+def test_mixed_drawings_each_keep_their_depth_and_alpha(tmp_path, keyframes, colorizer, out):
+    drawings = cut()
+    pictures = [drawing.lines for drawing in drawings]
+    pictures[1] = np.uint16(257) * pictures[1]
+    pictures[2] = drawings[2].on_nothing
+    source = open_film(save(tmp_path / "mixed", pictures, range(1, 5)))
+    for target in (out, tmp_path / "out.mkv"):
+        plan = make_plan(source, keyframes, TINY)
+        list(colorize(source, plan, colorizer, target, TINY))
+    kinds = [(pixels.dtype.itemsize * 8, pixels.shape[2]) for pixels in map(first_of, sorted(out.iterdir()))]
+    assert kinds == [(8, 3), (16, 3), (8, 4), (8, 3)]
+    assert {pixels.shape for pixels in pixels_of(tmp_path / "out.mkv")} == {(48, 64, 4)}
+
+
+def first_of(path):
+    from anicolor.media.images import read_picture
+
+    return read_picture(path).pixels

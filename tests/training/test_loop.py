@@ -1,0 +1,244 @@
+"""A training can stop anywhere and goes on as if it had not."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from anicolor.data.clips import ClipSource, DrawnClips
+from anicolor.data.synthetic import DrawnScene
+from anicolor.errors import AnicolorError, InputError
+from anicolor.models.opdm.colorizer import build
+from anicolor.models.opdm.objective import JointObjective
+from anicolor.models.weights import load_colorizer, read_header
+from anicolor.training import loop
+from anicolor.training.loop import VALIDATION, Order, Progress, train, validate
+from anicolor.training.run import Position, Run
+
+STEPS = 4
+CPU = torch.device("cpu")
+Losses = dict[tuple[str, int], dict[str, float]]
+
+
+@pytest.fixture(scope="module")
+def order(clips: Path) -> Order:
+    return Order("opdm-small", (str(clips),), steps=STEPS, batch=2, rate=0.02, side=32)
+
+
+def started(folder: Path, order: Order) -> Run:
+    run = Run(folder)
+    run.start(asdict(order))
+    return run
+
+
+def go_on(run: Run, order: Order) -> Iterator[Progress]:
+    return train(run, order, CPU, workers=0)
+
+
+def losses(steps: list[Progress]) -> Losses:
+    return {(step.stage, step.step): step.losses for step in steps}
+
+
+@pytest.fixture(scope="module")
+def whole(order: Order, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[Progress]]:
+    """A training without interruption."""
+    run = started(tmp_path_factory.mktemp("whole"), order)
+    return run, list(go_on(run, order))
+
+
+def check_resumed(run: Run, order: Order, before: list[Progress], whole: tuple[Run, list[Progress]]) -> None:
+    """Resume ``run`` as a new process does; it must end where the whole training ended.
+
+    Not to the last bit: torch's kernels round differently with where in memory a tensor happens to lie.
+    """
+    made = losses(before) | losses(list(go_on(Run(run.folder), order)))
+    expected = losses(whole[1])
+    assert made.keys() == expected.keys()
+    for step, parts in expected.items():
+        assert made[step] == pytest.approx(parts, abs=2e-5), step
+    for name, share in (("state.safetensors", 0), ("best.safetensors", 1e-3)):  # the best are in half precision
+        one, two = load_file(run.folder / name), load_file(whole[0].folder / name)
+        assert one.keys() == two.keys()
+        assert all(torch.allclose(one[key], two[key], share, 5e-5) for key in one)  # the rate is 2e-4 and more
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [1, STEPS, STEPS + 1, 2 * STEPS],
+    ids=["in the first stage", "between the stages", "in the second stage", "after the last step"],
+)
+def test_a_training_closed_between_steps_goes_on(
+    taken: int, order: Order, whole: tuple[Run, list[Progress]], tmp_path: Path
+) -> None:
+    run = started(tmp_path, order)
+    steps = go_on(run, order)
+    before = [next(steps) for _ in range(taken)]
+    steps.close()
+    assert run.position() == Position(before[-1].stage, before[-1].step, run.position().best)
+    check_resumed(run, order, before, whole)
+
+
+def break_off(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, calls: int) -> None:
+    """Let call number ``calls`` of ``owner.name`` do its work, then raise as Ctrl-C does."""
+    original: Callable[..., object] = getattr(owner, name)
+    left = iter(range(calls - 1, -1, -1))
+
+    def interrupted(*arguments: object, **named: object) -> object:
+        result = original(*arguments, **named)
+        if name == "turns":
+            result = list(result)
+        if next(left) == 0:
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(owner, name, interrupted)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "calls", "kept"),
+    [
+        (JointObjective, "turns", 3, ("joint", 2)),  # the losses are known, nothing has moved
+        (torch.optim.Adam, "step", STEPS + 4, ("joint", 2)),  # moved, but not averaged: back to the checkpoint
+        (loop, "validate", 1, ("joint", 2)),  # the last step is done, but not judged
+    ],
+    ids=["losses", "optimizer", "validation"],
+)
+def test_a_training_interrupted_within_a_step_goes_on(
+    owner: object,
+    name: str,
+    calls: int,
+    kept: tuple[str, int],
+    order: Order,
+    whole: tuple[Run, list[Progress]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run, before = started(tmp_path, order), []
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        patch.setattr(loop, "_CHECKPOINT", 2)
+        break_off(patch, owner, name, calls)
+        for step in go_on(run, order):
+            before.append(step)
+    position = run.position()
+    assert position is not None
+    assert (position.stage, position.step) == kept
+    check_resumed(run, order, before, whole)
+
+
+def test_a_training_killed_before_the_second_stage_s_first_checkpoint_goes_on(
+    order: Order, whole: tuple[Run, list[Progress]], tmp_path: Path
+) -> None:
+    """Nothing of stage two is on disk: it starts again, from what stage one has learnt."""
+    run = started(tmp_path, order)
+    steps = go_on(run, order)
+    before = [next(steps) for _ in range(STEPS + 2)]
+    first = (run.folder / "state.safetensors").read_bytes()  # what a killed process leaves
+    steps.close()
+    (run.folder / "state.safetensors").write_bytes(first)
+    assert run.position() == Position("offsets", STEPS, float("-inf"))
+    check_resumed(run, order, before, whole)
+
+
+def test_the_estimators_of_stage_one_are_those_of_stage_two(whole: tuple[Run, list[Progress]], order: Order) -> None:
+    end = load_file(whole[0].folder / "state.safetensors")
+    torch.manual_seed(order.seed)
+    fresh = build(order.model).network.state_dict()
+    trained = [key for key in fresh if key.startswith("adapter.estimators.")]
+    assert any(not torch.equal(end[f"module/whole.network/{key}"], fresh[key]) for key in trained)
+
+
+def test_every_step_is_reported(whole: tuple[Run, list[Progress]]) -> None:
+    _, steps = whole
+    assert [(step.stage, step.step, step.steps) for step in steps] == [
+        (stage, number, STEPS) for stage in ("offsets", "joint") for number in range(1, STEPS + 1)
+    ]
+    assert all(step.losses["loss"] > 0 for step in steps)
+    assert [step.score is not None for step in steps] == [False] * (2 * STEPS - 1) + [True]
+
+
+def test_the_folder_of_a_run(whole: tuple[Run, list[Progress]], order: Order) -> None:
+    run, steps = whole
+    names = {"run.json", "log.jsonl", "state.safetensors", "best.safetensors"}
+    assert {path.name for path in run.folder.iterdir()} == names
+    assert run.settings() == json.loads(json.dumps(asdict(order)))
+    rows = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
+    assert rows[0] == {"note": "no VGG19 weights given: the perceptual term is off"}
+    assert (rows[-1]["stage"], rows[-1]["step"], rows[-1]["score"]) == ("joint", STEPS, steps[-1].score)
+    assert load_colorizer("opdm-small", run.best).settings == build("opdm-small").settings
+    facts = json.loads(read_header(run.best)["facts"])
+    assert facts["steps"] == STEPS
+    assert facts["validation_psnr"] == pytest.approx(steps[-1].score, abs=1e-3)
+
+
+def test_the_best_weights_are_kept(order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([20.0, 30.0, 25.0, 29.0])
+    monkeypatch.setattr(loop, "_VALIDATE", 1)
+    monkeypatch.setattr(loop, "validate", lambda *_: next(scores))
+    run = started(tmp_path, order)
+    list(go_on(run, order))
+    assert json.loads(read_header(run.best)["facts"])["steps"] == 2
+    assert run.position() == Position("joint", STEPS, 30.0)
+
+
+def test_validation_judges_the_averages_and_leaves_the_weights(order: Order) -> None:
+    colorizer = build(order.model)
+    network = colorizer.network
+    averages = {"network": loop._average(network)}
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    fresh = validate(colorizer, averages, examples=1)
+    torch.nn.init.constant_(averages["network"].module.unet.leave.bias, 3.0)
+    assert validate(colorizer, averages, examples=1) != fresh
+    assert network.training
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_a_loss_that_is_no_number_stops_the_training(order: Order, tmp_path: Path) -> None:
+    run = started(tmp_path, order)
+    wild = Order(**{**asdict(order), "rate": 1e38})
+    with pytest.raises(AnicolorError, match=r"the loss is (nan|inf) at step \d+: train again with a lower --rate"):
+        list(go_on(run, wild))
+    assert run.position() is None  # no checkpoint of broken weights
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": "nope"}, "no model named 'nope'"),
+        ({"data": ("/nowhere",)}, "expected a folder of clips"),
+        ({"side": 40}, "a crop of 40 pixels: opdm-small needs a multiple of 16"),
+        ({"vgg": "/nowhere.pth"}, "vgg19-dcbb9e9d.pth"),
+    ],
+    ids=str,
+)
+def test_orders_that_cannot_be(change: dict[str, object], words: str, order: Order, tmp_path: Path) -> None:
+    wrong = Order(**{**asdict(order), **change})
+    with pytest.raises(InputError, match=words):
+        list(go_on(started(tmp_path, order), wrong))
+
+
+def test_an_order_changes_what_it_names_and_nothing_else() -> None:
+    plain = Order("opdm").stages()
+    changed = Order("opdm", batch=3, side=64).stages()
+    assert [(row.batch, row.side) for row in changed] == [(3, 64)] * len(plain)
+    assert [(r.stage, r.steps, r.rate, r.unroll) for r in changed] == [
+        (r.stage, r.steps, r.rate, r.unroll) for r in plain
+    ]
+
+
+def test_the_scenes_of_validation_are_not_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenes: list[int] = []
+    monkeypatch.setattr(DrawnScene, "__init__", lambda _, seed, __: scenes.append(seed))
+    monkeypatch.setattr(DrawnScene, "draw", lambda _, t: (t, t))
+
+    def drawn(source: ClipSource) -> set[int]:
+        scenes.clear()
+        for number in range(200):
+            source.draw(np.random.default_rng(number))
+        return set(scenes)
+
+    assert max(drawn(VALIDATION)) < min(drawn(DrawnClips()))

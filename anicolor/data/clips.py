@@ -129,8 +129,8 @@ def _check_sizes(paths: list[Path]) -> None:
     for path, (width, height) in zip(paths, sizes, strict=True):
         if (width, height) != sizes[0]:
             raise InputError(
-                f"{path}: expected {sizes[0][0]}x{sizes[0][1]} pixels like the rest of its clip, found {width}x{height}:"
-                " give every size a clip of its own"
+                f"{path}: expected {sizes[0][0]}x{sizes[0][1]} pixels like the rest of its clip,"
+                f" found {width}x{height}: give every size a clip of its own"
             )
 
 

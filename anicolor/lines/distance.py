@@ -73,4 +73,7 @@ def _exact(page: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
     if not page.any():
         return np.full(page.shape, np.hypot(*page.shape), dtype=np.float32)
     paper = np.where(page, 0, 255).astype(np.uint8)
-    return np.asarray(cv2.distanceTransform(paper, cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
+    field = cv2.distanceTransform(paper, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).astype(np.float64)
+    # Squared, it is whole numbers; OpenCV's last bit depends on where the page lies in memory (measured).
+    exact: npt.NDArray[np.float32] = np.sqrt(np.rint(np.square(field))).astype(np.float32)
+    return exact

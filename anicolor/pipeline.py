@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import AnicolorError, InputError, OverwriteError, PartialError
 from anicolor.frames import FrameRange, Shot, rebase
+from anicolor.journal import Journal
 from anicolor.keyframes import KeyframeFile, ShotPlan, assign, find_keyframes, load
 from anicolor.lines.extract import drawn_lines, extract, looks_like_line_art
-from anicolor.media.atomic import write_bytes
 from anicolor.media.film import Film
 from anicolor.media.picture import Picture, from_frame, to_frame
 from anicolor.media.sequence import read_picture
-from anicolor.media.write import ImageSink, Preset, Sink, check_output, create
+from anicolor.media.write import Preset, Sink, check_output, create
 from anicolor.models.colorizer import Colorizer, Reference
 from anicolor.models.windows import fit, network_size, paint
 from anicolor.painting.finish import covers_drawing, finish, opacity, paint_layer
@@ -32,14 +30,16 @@ from anicolor.shots.detect import detect
 __all__ = ["Painted", "Plan", "Settings", "check_target", "colorize", "make_plan"]
 
 _SMALLEST = 32  # the least network size that the command line takes
-_JOURNAL = ".anicolor.json"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a film is painted: line extraction, sampling steps (None: the model's), seed, network size (longer side)."""
+    """How a film is painted: line extraction, sampling steps (None: the model's), seed, network size (longer side).
 
-    lines: str = "none"
+    ``lines`` names an extractor; ``auto`` takes the frames as line art, and refuses finished colour frames.
+    """
+
+    lines: str = "auto"
     steps: int | None = None
     seed: int = 0
     size: int = 512
@@ -82,7 +82,7 @@ def make_plan(film: Film, keyframes: Path, settings: Settings, seen: Callable[[i
         read_picture(file.path)  # a damaged one would only show when its shot is painted
     shots = list(detect(_counted(film.read(), seen)))
     plans = assign(files, shots, film.info, borrow=settings.borrow)
-    if settings.lines == "none":
+    if settings.lines == "auto":
         _expect_line_art(film)
     size = network_size(film.info.height, film.info.width, settings.size)
     borrowed = [
@@ -95,7 +95,7 @@ def make_plan(film: Film, keyframes: Path, settings: Settings, seen: Callable[[i
 
 def check_target(out: Path, film: Film, settings: Settings, *, overwrite: bool = False, resume: bool = False) -> None:
     """Check, before any work, that :func:`colorize` can put the painted film into ``out``; raises as it does."""
-    begun = (_folder(out) / _JOURNAL).exists()
+    begun = Journal.begun(out)
     if begun and not (overwrite or resume):
         raise OverwriteError(f"{out}: holds an unfinished run: --resume goes on, --overwrite starts again")
     check_output(out, film, overwrite or (resume and begun))
@@ -121,7 +121,11 @@ def colorize(
         AnicolorError: the first shot failed already.
     """
     check_target(out, film, settings, overwrite=overwrite, resume=resume)
-    journal = _Journal.open(film, plan, colorizer, out, settings, resume=resume)
+    if any(file.path.parent.resolve() == out.resolve() for shot in plan.shots for file in shot.keyframes):
+        raise InputError(f"{out}: holds the keyframes: name another output")
+    identity = _identity(film, plan, colorizer, settings)
+    spans = [shot.shot.frames for shot in plan.shots]
+    journal = Journal.open(film, out, settings.preset, identity, spans, resume=resume)
     done = 0
     with journal as sink:
         for number, shot in enumerate(plan.shots):
@@ -183,7 +187,7 @@ def _write_given(sink: Sink, given: dict[int, KeyframeFile], indices: range, spa
 
 def _finished(colour: Tensor, picture: Picture, lines: Tensor, settings: Settings, *, covered: bool) -> Picture:
     frame = to_frame(picture)
-    drawing = frame if settings.lines == "none" else extract(frame[None], settings.lines)[0].expand(3, -1, -1)
+    drawing = extract(frame[None], settings.lines)[0].expand(3, -1, -1) if _extracted(settings) else frame
     layer = paint_layer(colour, lines, (picture.height, picture.width))
     alpha = picture.alpha
     if alpha is not None and not covered:
@@ -230,116 +234,18 @@ def _reference(film: Film, file: KeyframeFile, index: int, size: tuple[int, int]
 
 def _lines(picture: Picture, size: tuple[int, int], settings: Settings) -> Tensor:
     frame = to_frame(picture)[None]
-    lines = drawn_lines(frame) if settings.lines == "none" else extract(frame, settings.lines)
+    lines = extract(frame, settings.lines) if _extracted(settings) else drawn_lines(frame)
     return fit(lines, size)[0]
+
+
+def _extracted(settings: Settings) -> bool:
+    return settings.lines not in ("auto", "none")
 
 
 def _covers(film: Film, plan: ShotPlan) -> bool:
     first = plan.shot.frames.start
     picture = next(film.read(FrameRange(first, first + 1)))
     return picture.alpha is not None and covers_drawing(picture.alpha, to_frame(picture))
-
-
-class _Journal:
-    """What is finished, on disk beside the frames, so that the same command can go on after a failure.
-
-    Frames of a video are kept as PNGs in a hidden folder beside it until all are painted.
-    """
-
-    def __init__(self, folder: Path, target: Sink | None, film: Film, identity: str, finished: set[int]) -> None:
-        self.finished = finished
-        self._sink = ImageSink(folder, film)
-        self._folder, self._target, self._film, self._identity = folder, target, film, identity
-        self._path = folder / _JOURNAL
-        self._made = not folder.exists()
-
-    @classmethod
-    def open(
-        cls,
-        film: Film,
-        plan: Plan,
-        colorizer: Colorizer,
-        out: Path,
-        settings: Settings,
-        *,
-        resume: bool,
-    ) -> _Journal:
-        """Find what an earlier run has finished if it is to be resumed."""
-        folder = _folder(out)
-        if any(file.path.parent.resolve() == folder.resolve() for shot in plan.shots for file in shot.keyframes):
-            raise InputError(f"{out}: holds the keyframes: name another output")
-        target = None if folder == out else create(out, film, preset=settings.preset, overwrite=True)
-        found = folder / _JOURNAL
-        identity = _identity(film, plan, colorizer, settings)
-        finished: set[int] = set()
-        if found.exists() and resume:
-            journal = json.loads(found.read_text())
-            if journal["identity"] != identity:
-                raise InputError(
-                    f"{out}: was begun with other keyframes, settings or weights: repeat that command, or --overwrite"
-                )
-            images = ImageSink(folder, film)
-            finished = {
-                n for n in journal["finished"] if all(images.path(i).exists() for i in plan.shots[n].shot.frames)
-            }
-        return cls(folder, target, film, identity, finished)
-
-    def __enter__(self) -> Sink:
-        """Begin: from here on the run can be resumed."""
-        try:
-            sink = self._sink.__enter__()
-            self._note(self.finished)
-        except BaseException:
-            self._tidy()
-            raise
-        return sink
-
-    def __exit__(self, *_: object) -> None:
-        self._tidy()
-
-    def finish(self, shot: int) -> None:
-        """Note that a shot is finished."""
-        self._note({*self.finished, shot})
-        self.finished.add(shot)
-
-    def close(self) -> tuple[str, ...]:
-        """Put the video together, leave nothing but the result, and return what to tell of it."""
-        if self._target is not None:
-            info = self._film.info
-            with self._target as video:
-                for index in range(info.frames):
-                    picture = read_picture(self._sink.path(index))
-                    video.write(index, _alike(picture, info.bits, alpha=info.alpha))
-            shutil.rmtree(self._folder)
-        self._path.unlink(missing_ok=True)
-        return self._target.notes if self._target is not None else ()
-
-    def _note(self, finished: set[int]) -> None:
-        facts = {"identity": self._identity, "finished": sorted(finished)}
-        write_bytes(self._path, json.dumps(facts).encode())
-
-    def _tidy(self) -> None:
-        """Leave no trace of a run that painted nothing."""
-        if self._folder.is_dir() and {path.name for path in self._folder.iterdir()} <= {_JOURNAL}:
-            self._path.unlink(missing_ok=True)
-            if self._made:
-                self._folder.rmdir()
-
-
-def _folder(out: Path) -> Path:
-    """Return where the painted frames are kept: ``out`` itself, or for a video a hidden folder beside it."""
-    video = bool(out.suffix) and not out.is_dir()
-    return out.with_name(f".{out.name}.anicolor") if video else out
-
-
-def _alike(picture: Picture, bits: int, *, alpha: bool) -> Picture:
-    """Return ``picture`` with ``bits`` bits, and without opacity unless ``alpha``: a video's frames are all alike."""
-    if picture.bits == bits and (alpha or picture.alpha is None):
-        return picture
-    cover = None
-    if alpha and picture.alpha is not None:
-        cover = picture.alpha / np.iinfo(picture.alpha.dtype).max
-    return from_frame(to_frame(picture), bits, cover)
 
 
 def _identity(film: Film, plan: Plan, colorizer: Colorizer, settings: Settings) -> str:
@@ -382,7 +288,7 @@ def _expect_line_art(film: Film) -> None:
     if not looks_like_line_art(to_frame(picture)[None]):
         raise InputError(
             f"{film.info.path}: expected line art, found finished colour frames:"
-            " --lines xdog takes the lines out of them first"
+            " --lines xdog takes the lines out of them first, --lines none paints them as they are"
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from tiny_cuts import cut, draw, files_in, pixels_of, save, save_picture
 
 from anicolor.errors import AnicolorError, InputError, OverwriteError, PartialError
-from anicolor.media.film import open_film
+from anicolor.media.open import open_film
 from anicolor.models.weights import load_colorizer
 from anicolor.pipeline import Painted, Settings, check_target, colorize, make_plan
 

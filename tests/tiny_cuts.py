@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from anicolor.media.film import open_film
+from anicolor.media.open import open_film
 from anicolor.media.picture import Pixels
 
 WIDTH, HEIGHT = 64, 48

@@ -31,10 +31,10 @@ __all__ = ["command"]
 @options.out
 @click.option(
     "--lines",
-    type=click.Choice(["none", "xdog"]),
-    default="none",
+    type=click.Choice(["auto", "none", "xdog"]),
+    default="auto",
     show_default=True,
-    help="xdog: INPUT is finished colour film; its lines are taken out first.",
+    help="auto: INPUT is line art, checked; none: unchecked; xdog: finished film, its lines are taken out.",
 )
 @click.option("--borrow-keyframes", is_flag=True, help="Paint a shot without a keyframe from the nearest elsewhere.")
 @click.option("--model", type=click.Choice([e.name for e in CATALOG]), default=DEFAULT, show_default=True)
@@ -85,7 +85,7 @@ def command(
     INPUT is a video, a folder of numbered images, or a pattern like A.%04d.png. A keyframe's number says which frame it
     is: the drawing's own number, or the 0-based frame of a video.
     """
-    from anicolor.media.film import open_film
+    from anicolor.media.open import open_film
     from anicolor.models.device import pick_device
     from anicolor.models.weights import load_colorizer
     from anicolor.pipeline import Settings, check_target, colorize, make_plan

@@ -28,7 +28,7 @@ __all__ = ["command"]
 def command(film: Path, out: Path, method: str, rate: Fraction | None, overwrite: bool, quiet: bool) -> None:
     """Take the lines out of a film: a video, a folder of numbered images, or a pattern like A.%04d.png."""
     from anicolor.lines.extract import extract
-    from anicolor.media.film import open_film
+    from anicolor.media.open import open_film
     from anicolor.media.picture import from_frame, to_frame
     from anicolor.media.write import create
 

@@ -26,7 +26,7 @@ __all__ = ["command"]
 @options.as_json
 def command(film: Path, detector: str, rate: Fraction | None, quiet: bool, as_json: bool) -> None:
     """List the shots of a film: a video, a folder of numbered images, or a pattern like A.%04d.png."""
-    from anicolor.media.film import open_film
+    from anicolor.media.open import open_film
     from anicolor.shots.detect import Detector, detect
     from anicolor.shots.lists import shots_json
 

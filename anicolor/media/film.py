@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,11 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from anicolor.errors import InputError
 from anicolor.frames import FrameRange
 from anicolor.media.picture import Picture
 
-__all__ = ["Film", "FilmInfo", "Matrix", "open_film"]
+__all__ = ["Film", "FilmInfo", "Matrix"]
 
 Matrix = Literal["bt601", "bt709"]
 
@@ -88,34 +86,3 @@ class Film(ABC):
         if span is not None and span.stop > whole.stop:
             raise ValueError(f"{self.info.path} has frames {whole}, got {span}")
         return whole if span is None else span
-
-
-def open_film(path: str | Path, *, rate: Fraction | None = None, matrix: Matrix | None = None) -> Film:
-    """Open a video file, a folder of numbered images, or a pattern such as ``A.%04d.png``.
-
-    ``rate`` is the frame rate of a sequence (24 without one); ``matrix`` the colour matrix of a video that
-    does not name its own.
-
-    Raises:
-        InputError: nothing is there, or it is not one film: a single image, several series, a number twice,
-            frames of different sizes; or an option that this kind of film does not take.
-        AnicolorError: the file is not a video that can be read.
-    """
-    # Imported on use: PyAV and OpenCV would slow the start of every command.
-    from anicolor.media.sequence import IMAGE_SUFFIXES, SequenceFilm
-
-    path = Path(path)
-    pattern = re.search(r"%(0\d+)?d", path.name) is not None
-    if path.is_dir() or (pattern and not path.exists()):
-        if matrix is not None:
-            raise InputError(f"{path}: images have no colour matrix: leave {matrix} out")
-        return SequenceFilm(path, rate or Fraction(24))
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder: check the name")
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        raise InputError(f"{path}: a single image is no film: name its folder, or a pattern like A.%04d.png")
-    if rate is not None:
-        raise InputError(f"{path}: a video has its own frame rate: leave {rate} out")
-    from anicolor.media.video import VideoFilm
-
-    return VideoFilm(path, matrix)

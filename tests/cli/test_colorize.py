@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tiny_cuts import HEIGHT, WIDTH, audio_of, cut, files_in, pixels_of, save, save_picture, save_video
 
-from anicolor.media.film import open_film
 from anicolor.media.images import read_header
+from anicolor.media.open import open_film
 
 
 def on_white(pixels):

@@ -11,7 +11,7 @@ from tiny_films import noise, save
 
 from anicolor.errors import AnicolorError, InputError
 from anicolor.frames import FrameRange
-from anicolor.media.film import open_film
+from anicolor.media.open import open_film
 from anicolor.media.sequence import list_numbered, parse_name, picture_size, read_picture
 
 

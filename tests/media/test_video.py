@@ -10,7 +10,8 @@ from tiny_films import RATE, burned, flat, make_video, ordinal_of
 
 from anicolor.errors import AnicolorError, InputError
 from anicolor.frames import FrameRange
-from anicolor.media.film import Film, open_film
+from anicolor.media.film import Film
+from anicolor.media.open import open_film
 
 B_FRAMES = {"bf": "3", "g": "10", "b_strategy": "0"}
 MAKINGS = {

@@ -13,7 +13,8 @@ import pytest
 from tiny_films import RATE, burned, flat, make_video, noise, ordinal_of, pixels_of, save
 
 from anicolor.errors import AnicolorError, InputError, OverwriteError
-from anicolor.media.film import Film, open_film
+from anicolor.media.film import Film
+from anicolor.media.open import open_film
 from anicolor.media.picture import Picture
 from anicolor.media.write import Preset, Sink, check_output, create
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from anicolor.media.film import open_film
 from anicolor.media.images import encode_png
+from anicolor.media.open import open_film
 from anicolor.media.picture import Picture, Pixels
 
 RATE = Fraction(24000, 1001)

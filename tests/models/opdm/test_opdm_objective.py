@@ -79,6 +79,8 @@ def test_the_offset_stage_trains_the_estimators_only(name: str) -> None:
 @FORMS
 def test_the_joint_stage_leaves_the_estimators_as_they_are(name: str) -> None:
     form = network(name)
+    for parameter in form.parameters():  # as after stage one: the estimators have a gradient, if one lets them
+        nn.init.normal_(parameter, std=0.1)
     objective = JointObjective(form, SIDE, unroll=2)
     before = deepcopy(form.state_dict())
     step(objective, [p for p in objective.networks["network"].parameters() if p.requires_grad], 2)

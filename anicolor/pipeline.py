@@ -42,7 +42,7 @@ class Settings:
     lines: str = "auto"
     steps: int | None = None
     seed: int = 0
-    size: int = 512
+    size: int = 640
     borrow: bool = False
     preset: Preset | None = None
 

@@ -44,7 +44,7 @@ __all__ = ["command"]
 @click.option(
     "--size",
     type=click.IntRange(32),
-    default=512,
+    default=640,
     show_default=True,
     help="Longer side of the frames that the network sees.",
 )

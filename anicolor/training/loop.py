@@ -132,7 +132,8 @@ def train_stage(
     device = colorizer.device
     averages = {name: _average(network) for name, network in colorizer.networks.items()}
     modules: dict[str, nn.Module] = {f"train.{k}": v for k, v in objective.networks.items()}
-    modules |= {f"whole.{k}": v for k, v in colorizer.networks.items()}
+    trained = list(objective.networks.values())
+    modules |= {f"whole.{k}": v for k, v in colorizer.networks.items() if v not in trained}
     modules |= {f"average.{k}": v for k, v in averages.items()}
     for network in objective.networks.values():
         network.to(device).train()

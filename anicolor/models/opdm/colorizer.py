@@ -24,6 +24,7 @@ PRESETS = {
         reference_blocks=1,
         adapter_width=32,
         patch=2,
+        steps=2,
         prediction="sample",
         aligned=True,
         matching=64,
@@ -64,7 +65,7 @@ class OpdmColorizer(Colorizer):
             size_multiple=settings.size_multiple,
             steps=settings.steps,
         )
-        self._flow = DisFlow()
+        self._flow = DisFlow() if settings.needs_flow else None
         self._known: tuple[tuple[Reference, ...], Tensor, Tensor] | None = None
 
     @property

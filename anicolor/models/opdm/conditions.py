@@ -44,19 +44,22 @@ def proximity(lines: Tensor) -> Tensor:
     return 1 - normalized_distance(lines, _REACH * max(lines.shape[-2:]))
 
 
-def condition(lines: Tensor, fields: Tensor, references: Tensor, structures: Tensor, flow: FlowEstimator) -> Conditions:
+def condition(
+    lines: Tensor, fields: Tensor, references: Tensor, structures: Tensor, flow: FlowEstimator | None
+) -> Conditions:
     """Return the conditions of frames ``lines`` ``[T, 1, H, W]`` with proximity ``fields`` of the same shape.
 
     ``references`` are colours ``[K, 3, H, W]`` in [0, 1], ``structures`` their lines and proximity ``[K, 2, H, W]``;
-    the same K references serve all frames.
+    the same K references serve all frames. Without ``flow`` nothing is aligned: the flow is zero.
     """
     frames = len(lines)
     flows, aligned = [], []
     pictures = torch.cat((2 * references - 1, structures), dim=1)
     for picture in pictures:
         source = picture.expand(frames, -1, -1, -1)
-        flows.append(flow.estimate(fields, source[:, 4:5]))
-        aligned.append(warp(source, flows[-1]))
+        still = source.new_zeros(frames, 2, *source.shape[-2:])
+        flows.append(flow.estimate(fields, source[:, 4:5]) if flow else still)
+        aligned.append(warp(source, flows[-1]) if flow else source)
     every = pictures.expand(frames, -1, -1, -1, -1)
     return Conditions(
         lines=lines,

@@ -55,6 +55,11 @@ class OpdmSettings:
         return math.lcm(levels, PATCH) if self.matching else levels
 
     @property
+    def needs_flow(self) -> bool:
+        """Whether optical flow from the frame to its references is read at all."""
+        return self.aligned or bool(self.matching)
+
+    @property
     def structure_channels(self) -> int:
         """Channels that describe line art: the lines, and with ``aligned`` their proximity field."""
         return 2 if self.aligned else 1

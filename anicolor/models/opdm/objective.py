@@ -47,7 +47,8 @@ class _OpdmObjective(Objective):
         example = _at_least(example, self.side)
         structures = torch.cat((example.reference_lines, proximity(example.reference_lines)), dim=1)
         lines = example.lines[None]
-        whole = condition(lines, proximity(lines), example.references, structures, DisFlow())
+        flow = DisFlow() if self.network.settings.needs_flow else None
+        whole = condition(lines, proximity(lines), example.references, structures, flow)
         rows, columns = crop(ink(lines)[0, 0].numpy(), self.side, rng)
         row = {name: value[0, ..., rows, columns].clone() for name, value in whole._asdict().items()}
         row["target"] = (2 * example.target - 1)[..., rows, columns].clone()

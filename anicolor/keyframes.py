@@ -10,7 +10,7 @@ from anicolor.errors import InputError
 from anicolor.frames import Keyframe, Shot
 from anicolor.media.film import FilmInfo
 from anicolor.media.picture import to_frame
-from anicolor.media.sequence import Numbered, list_numbered, parse_name, picture_size, read_picture
+from anicolor.media.sequence import Numbered, list_numbered, list_pattern, parse_name, picture_size, read_picture
 
 __all__ = ["KeyframeFile", "ShotPlan", "assign", "find_keyframes", "load", "nearest_anchors"]
 
@@ -34,7 +34,7 @@ class ShotPlan:
 
 
 def find_keyframes(where: Path, info: FilmInfo) -> tuple[KeyframeFile, ...]:
-    """Return the keyframes of ``where`` (a folder, or one image), by frame.
+    """Return the keyframes of ``where`` (a folder, a pattern, or one image), by frame.
 
     A keyframe's number is the drawing's own in a sequence, the 0-based frame of a video.
 
@@ -90,6 +90,8 @@ def nearest_anchors(index: int, anchors: Sequence[int]) -> tuple[int | None, int
 def _numbered(where: Path) -> tuple[Numbered, ...]:
     if where.is_dir():
         return list_numbered(where)
+    if "%" in where.name and not where.exists():
+        return list_pattern(where)
     if not where.exists():
         raise InputError(f"{where}: no such keyframe folder or image: check the name")
     image = parse_name(where)

@@ -243,6 +243,8 @@ def _extracted(settings: Settings) -> bool:
 
 
 def _covers(film: Film, plan: ShotPlan) -> bool:
+    if not film.info.alpha:
+        return False
     first = plan.shot.frames.start
     picture = next(film.read(FrameRange(first, first + 1)))
     return picture.alpha is not None and covers_drawing(picture.alpha, to_frame(picture))

@@ -26,7 +26,7 @@ __all__ = ["command"]
     "-k",
     type=options.FilmPath,
     required=True,
-    help="Folder of painted frames, named by number.",
+    help="Folder of painted frames named by number, or a pattern, or one image.",
 )
 @options.out
 @click.option(

@@ -42,13 +42,13 @@ def print_json(facts: object) -> None:
     click.echo(json.dumps(facts, indent=2))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table on stdout: ruled on a terminal, one line a row with tabs between in a pipe."""
     if not sys.stdout.isatty():
         for row in (columns, *rows):
             click.echo("\t".join(str(cell) for cell in row))
         return
-    table = Table(*columns, title=title, title_justify="left")
+    table = Table(*columns)
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     Console().print(table)

@@ -11,7 +11,7 @@ import click
 from anicolor import __version__
 from anicolor.errors import AnicolorError
 
-__all__ = ["main"]
+__all__ = ["command_line", "main"]
 
 _COMMANDS = ("colorize", "shots", "lines", "train", "models", "doctor")
 _INTERRUPTED = 130
@@ -31,7 +31,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="anicolor")
 @click.pass_context
-def _anicolor(ctx: click.Context) -> None:
+def command_line(ctx: click.Context) -> None:
     """Paint line-art animation from a few painted keyframes.
 
     \b
@@ -44,7 +44,7 @@ def _anicolor(ctx: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 some shots failed, 4 would overwrite, 130 stopped."""
     try:
-        code = _anicolor.main(arguments, prog_name="anicolor", standalone_mode=False)
+        code = command_line.main(arguments, prog_name="anicolor", standalone_mode=False)
     except AnicolorError as error:
         click.echo(f"error: {_line(str(error))}", err=True)
         sys.exit(error.exit_code)

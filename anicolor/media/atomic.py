@@ -10,7 +10,7 @@ from pathlib import Path
 
 from anicolor.errors import AnicolorError
 
-__all__ = ["WholeFile", "replacing", "write_bytes", "write_errors"]
+__all__ = ["WholeFile", "write_bytes", "write_errors"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -50,24 +50,6 @@ def write_bytes(path: Path, data: bytes) -> None:
             whole.keep()
         finally:
             whole.drop()
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; it becomes ``path`` at the end, or goes if anything was raised.
-
-    For writers that want a path, not a file; the temporary name keeps the suffix.
-
-    Raises:
-        AnicolorError: the disk is full, or the place cannot be written.
-    """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        with write_errors(path):
-            yield temporary
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

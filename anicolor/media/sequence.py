@@ -20,6 +20,7 @@ __all__ = [
     "Numbered",
     "SequenceFilm",
     "list_numbered",
+    "list_pattern",
     "parse_name",
     "picture_size",
     "read_picture",
@@ -77,6 +78,28 @@ def list_numbered(folder: Path) -> tuple[Numbered, ...]:
     return _ordered(found)
 
 
+def list_pattern(pattern: Path) -> tuple[Numbered, ...]:
+    """Return the images that fit a pattern such as ``A.%04d.png``, by number.
+
+    Raises:
+        InputError: no pattern, no such folder, nothing that fits, or a number twice.
+    """
+    place = _PLACEHOLDER.search(pattern.name)
+    if place is None:
+        raise InputError(f"{pattern}: expected a folder or a pattern like A.%04d.png")
+    stem, rest = pattern.name[: place.start()], pattern.name[place.end() :]
+    digits = r"0|[1-9]\d*" if place["padding"] is None else rf"\d{{{place['padding']}}}|[1-9]\d{{{place['padding']},}}"
+    names = re.compile(f"{re.escape(stem)}(?P<digits>{digits}){re.escape(rest)}", re.ASCII)
+    found = [
+        Numbered(path, stem, "", match["digits"], Path(rest).stem if Path(rest).suffix else "")
+        for path in _images(pattern.parent)
+        if (match := names.fullmatch(path.name))
+    ]
+    if not found:
+        raise InputError(f"{pattern}: no image fits this pattern: check the name and the number of digits")
+    return _ordered(found)
+
+
 def unnumbered(folder: Path) -> tuple[Path, ...]:
     """Return the images of a folder whose names have no number at the end, by name."""
     return tuple(path for path in _images(folder) if parse_name(path) is None)
@@ -92,7 +115,7 @@ class SequenceFilm(Film):
 
     def __init__(self, path: Path, rate: Fraction = Fraction(24)) -> None:
         whole_folder = path.is_dir()
-        self.images = list_numbered(path) if whole_folder else _list_pattern(path)
+        self.images = list_numbered(path) if whole_folder else list_pattern(path)
         headers = [read_header(image.path) for image in self.images]
         _check_sizes(self.images, headers)
         self.info = FilmInfo(
@@ -141,23 +164,6 @@ def _ordered(images: Iterable[Numbered]) -> tuple[Numbered, ...]:
             names = f"{one.path.name} and {other.path.name}"
             raise InputError(f"{one.path.parent}: number {one.number} is there twice: {names}: keep one")
     return tuple(ordered)
-
-
-def _list_pattern(pattern: Path) -> tuple[Numbered, ...]:
-    place = _PLACEHOLDER.search(pattern.name)
-    if place is None:
-        raise InputError(f"{pattern}: expected a folder or a pattern like A.%04d.png")
-    stem, rest = pattern.name[: place.start()], pattern.name[place.end() :]
-    digits = r"0|[1-9]\d*" if place["padding"] is None else rf"\d{{{place['padding']}}}|[1-9]\d{{{place['padding']},}}"
-    names = re.compile(f"{re.escape(stem)}(?P<digits>{digits}){re.escape(rest)}", re.ASCII)
-    found = [
-        Numbered(path, stem, "", match["digits"], Path(rest).stem if Path(rest).suffix else "")
-        for path in _images(pattern.parent)
-        if (match := names.fullmatch(path.name))
-    ]
-    if not found:
-        raise InputError(f"{pattern}: no image fits this pattern: check the name and the number of digits")
-    return _ordered(found)
 
 
 def _check_sizes(images: tuple[Numbered, ...], headers: list[Header]) -> None:

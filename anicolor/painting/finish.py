@@ -47,9 +47,9 @@ def covers_drawing(alpha: np.ndarray, drawing: Tensor) -> bool:
 def opacity(paint: Tensor, drawing: Tensor, alpha: np.ndarray) -> np.ndarray:
     """Return the opacity ``[H, W]`` of a painted frame whose drawing is ink on nothing, in the type of ``alpha``.
 
-    Ink stays as opaque as it was. Paper is transparent where it is white and joined to the border of the frame;
-    what ran over an outline onto it is as opaque as its colour asks; all else is paint. Laid on white, the frame
-    looks as it does without.
+    Paper is transparent where it is white and joined to the border of the frame; beside it, ink stays as opaque as
+    it was, and what ran over an outline is as opaque as its colour asks. All else is paint, and opaque. Laid on
+    white, the frame looks as it does without.
     """
     top = np.iinfo(alpha.dtype).max
     paper = (drawing == 1).all(dim=0).cpu().numpy()

@@ -27,7 +27,8 @@ class Detector:
 
     ``structure``, for line art and colour: a frame opens a shot when at least ``change`` of it is not found
     in the frame before, and that is ``isolation`` times more than any change within ``window`` frames on
-    either side. A cut stands alone; fast motion and flashes do not. Shots last ``window + 1`` frames or more.
+    either side. A cut stands alone; fast motion and flashes do not. Between two cuts lie ``window + 1`` frames or
+    more; the first and the last shot may be shorter.
 
     ``histogram``, the papers' rule for finished film (Shi et al., section 4.1): the mean squared difference
     of neighbouring histograms is greater than ``mse``.

@@ -20,7 +20,7 @@ from anicolor.motion import pixel_grid
 __all__ = ["PATCH", "Matcher", "Matches", "fill_colours"]
 
 PATCH = 8
-_QUERIES = 1024  # patches matched at a time: bounds the memory of large frames
+_QUERIES = 1024  # patches matched at a time: memory grows with the area of a frame, not with its square
 
 
 @dataclass(frozen=True, eq=False)

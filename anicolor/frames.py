@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FrameRange", "Hold", "Keyframe", "Shot", "check_frames", "check_lines", "rebase"]
+__all__ = ["FrameRange", "Keyframe", "Shot", "check_frames", "check_lines", "rebase"]
 
 
 @dataclass(frozen=True, order=True)
@@ -57,13 +57,6 @@ class Shot:
 
     frames: FrameRange
     score: float = 0.0
-
-
-@dataclass(frozen=True)
-class Hold:
-    """A run of identical drawings (animation on twos and threes): it is coloured once."""
-
-    frames: FrameRange
 
 
 @dataclass(frozen=True, eq=False)

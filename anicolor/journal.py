@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anicolor.errors import InputError
+from anicolor.errors import AnicolorError, InputError
 from anicolor.frames import FrameRange
 from anicolor.media.atomic import write_bytes
 from anicolor.media.film import Film
@@ -49,7 +49,10 @@ class Journal:
         found = folder / _NAME
         finished: set[int] = set()
         if found.exists() and resume:
-            journal = json.loads(found.read_text())
+            try:
+                journal = json.loads(found.read_text())
+            except ValueError as error:
+                raise AnicolorError(f"{found}: is damaged: begin again with --overwrite") from error
             if journal["identity"] != identity:
                 raise InputError(
                     f"{out}: was begun with other keyframes, settings or weights: repeat that command, or --overwrite"
@@ -91,7 +94,9 @@ class Journal:
                     video.write(index, _alike(picture, info.bits, alpha=info.alpha))
             shutil.rmtree(self._folder)
         self._path.unlink(missing_ok=True)
-        return self._target.notes if self._target is not None else ()
+        if self._target is not None:
+            return self._target.notes
+        return ("a folder holds no sound: the input's was left out",) if self._film.info.audio else ()
 
     def _note(self, finished: set[int]) -> None:
         facts = {"identity": self._identity, "finished": sorted(finished)}

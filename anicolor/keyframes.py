@@ -12,7 +12,7 @@ from anicolor.media.film import FilmInfo
 from anicolor.media.picture import to_frame
 from anicolor.media.sequence import Numbered, list_numbered, list_pattern, parse_name, picture_size, read_picture
 
-__all__ = ["KeyframeFile", "ShotPlan", "assign", "find_keyframes", "load", "nearest_anchors"]
+__all__ = ["KeyframeFile", "ShotPlan", "assign", "find_keyframes", "load"]
 
 
 @dataclass(frozen=True)
@@ -75,16 +75,6 @@ def assign(
         wanted = "; ".join(_what_to_paint(shot, info) for shot in bare)
         raise InputError(f"{len(bare)} of {len(plans)} shots have no keyframe: {wanted}; or use --borrow-keyframes")
     return plans
-
-
-def nearest_anchors(index: int, anchors: Sequence[int]) -> tuple[int | None, int | None]:
-    """Return the keyframes' frames next to ``index``: the last at or before it, the first at or after it.
-
-    Both between two keyframes; one and None outside; twice the same on a keyframe.
-    """
-    before = max((anchor for anchor in anchors if anchor <= index), default=None)
-    after = min((anchor for anchor in anchors if anchor >= index), default=None)
-    return before, after
 
 
 def _numbered(where: Path) -> tuple[Numbered, ...]:

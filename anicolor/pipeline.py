@@ -153,7 +153,7 @@ def _partial(what: str, finished: set[int], plan: Plan) -> Iterator[None]:
     except AnicolorError as error:
         if not finished:
             raise
-        kept = f"{len(finished)} of {len(plan.shots)} shots are kept: --resume goes on"
+        kept = f"{len(finished)} of {len(plan.shots)} shots are kept: --resume goes on with the same settings"
         raise PartialError(f"{what} failed: {error}; {kept}") from error
 
 
@@ -273,7 +273,7 @@ def _memory(size: tuple[int, int]) -> Iterator[None]:
         if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "alloc" not in str(error).lower():
             raise
         smaller = max(size) * 3 // 4 // 16 * 16
-        cure = f"try --size {smaller}" if smaller >= _SMALLEST else "free some, or try --device cpu"
+        cure = f"try --size {smaller} --overwrite" if smaller >= _SMALLEST else "free some, or try --device cpu"
         raise AnicolorError(f"out of memory at a network size of {max(size)}: {cure}") from error
 
 

@@ -4,7 +4,8 @@
 
 The cut is a folder with ``line/`` and ``color/``, numbered alike. Frames given as keyframes are left out. Inside the
 drawing is where truth or result differs by more than 12 levels from the truth's top left pixel, widened by 5 pixels.
-PSNR is the mean over frames, RGB in [0, 1]. Writes JSON to stdout. With ``--painted`` it scores a folder that is there.
+PSNR is the mean over frames, RGB in [0, 1]. Writes JSON to stdout. With ``--painted`` it scores a folder
+that is there; what stands behind ``--`` is handed on to anicolor colorize.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ def main() -> None:
     parser.add_argument("--keyframes", type=int, nargs="+", required=True)
     parser.add_argument("--painted", type=Path, help="score these frames instead of painting")
     parser.add_argument("--at-least", type=float, help="fail if the gain over copying is smaller, in dB")
-    parser.add_argument("options", nargs="*", help="handed on to anicolor colorize, after --")
-    asked = parser.parse_args()
+    given = sys.argv[1:]
+    split = given.index("--") if "--" in given else len(given)
+    asked, options = parser.parse_args(given[:split]), given[split + 1 :]
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
-        painted = asked.painted or paint(asked.cut, asked.keyframes, Path(folder), asked.options)
+        painted = asked.painted or paint(asked.cut, asked.keyframes, Path(folder), options)
         scores = score(asked.cut / "color", painted, asked.keyframes)
         scores["seconds"] = None if asked.painted else round(time.monotonic() - started, 1)
     print(json.dumps({"schema_version": 1, "cut": str(asked.cut), "keyframes": asked.keyframes, **scores}, indent=2))

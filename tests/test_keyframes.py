@@ -10,7 +10,7 @@ import pytest
 
 from anicolor.errors import AnicolorError, InputError
 from anicolor.frames import FrameRange, Shot
-from anicolor.keyframes import KeyframeFile, assign, find_keyframes, load, nearest_anchors
+from anicolor.keyframes import KeyframeFile, assign, find_keyframes, load
 from anicolor.media.film import FilmInfo
 
 VIDEO = FilmInfo(Path("cut.mov"), "video", 8, 6, 30, tuple(range(30)), Fraction(24), False, 8, False)
@@ -115,8 +115,3 @@ def test_borrows_the_nearest() -> None:
 def test_no_keyframe_at_all() -> None:
     with pytest.raises(InputError, match="no keyframe"):
         assign([], shots(30), VIDEO, borrow=True)
-
-
-@pytest.mark.parametrize(("index", "expected"), [(5, (4, 8)), (4, (4, 4)), (1, (None, 4)), (20, (8, None))])
-def test_nearest_anchors(index: int, expected: tuple[int | None, int | None]) -> None:
-    assert nearest_anchors(index, [4, 8]) == expected

@@ -54,6 +54,7 @@ __all__ = ["command"]
     help="What to write. [default: by the output's suffix]",
 )
 @options.rate
+@options.matrix
 @options.device
 @click.option("--dry-run", is_flag=True, help="Show the plan and paint nothing.")
 @options.overwrite
@@ -73,6 +74,7 @@ def command(
     size: int,
     preset: Any,
     rate: Fraction | None,
+    matrix: Any,
     device: str,
     dry_run: bool,
     overwrite: bool,
@@ -93,16 +95,18 @@ def command(
     started = time.monotonic()
     where = pick_device(device)
     settings = Settings(lines, steps, seed, size, borrow_keyframes, preset)
-    with open_film(film, rate=rate) as source:
+    with open_film(film, rate=rate, matrix=matrix) as source:
         check_target(out, source, settings, overwrite=overwrite, resume=resume)
-        colorizer = None if dry_run else load_colorizer(model, weights, str(where))
+        colorizer = load_colorizer(model, weights, str(where))
         with console.bar("shots", source.info.frames, quiet=quiet) as move:
             plan = make_plan(source, keyframes, settings, lambda seen: move(seen, ""))
         for remark in plan.notes:
             console.note(f"note: {remark}", quiet=quiet)
-        facts = _facts(source, plan, out, model, str(where), steps)
-        if colorizer is None:
-            _show(facts, as_json=as_json, quiet=quiet)
+        facts = _facts(source, plan, out)
+        facts |= {"model": model, "weights": str(weights) if weights else "shipped", "device": str(where)}
+        facts |= {"steps": steps or colorizer.traits.steps, "seed": seed}
+        if dry_run:
+            _show(facts, as_json=as_json)
             return
         with console.bar("paint", source.info.frames, quiet=quiet) as move:
             for step in colorize(source, plan, colorizer, out, settings, overwrite=overwrite, resume=resume):
@@ -117,15 +121,12 @@ def command(
         console.note(f"{out}: {source.info.frames} frames painted in {facts['seconds']} s", quiet=quiet)
 
 
-def _facts(film: Film, plan: Plan, out: Path, model: str, device: str, steps: int | None) -> dict[str, Any]:
+def _facts(film: Film, plan: Plan, out: Path) -> dict[str, Any]:
     info = film.info
     return {
         "schema_version": 1,
         "input": str(info.path),
         "output": str(out),
-        "model": model,
-        "steps": steps,
-        "device": device,
         "size": [plan.size[1], plan.size[0]],
         "rate": f"{info.rate.numerator}/{info.rate.denominator}",
         "frames": info.frames,
@@ -143,7 +144,7 @@ def _facts(film: Film, plan: Plan, out: Path, model: str, device: str, steps: in
     }
 
 
-def _show(facts: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
+def _show(facts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         console.print_json(facts)
         return
@@ -158,7 +159,6 @@ def _show(facts: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
     ]
     console.print_table(("shot", "start", "stop", "keyframes"), rows)
     width, height = facts["size"]
-    console.note(
-        f"{facts['frames']} frames, {facts['model']} at {width}x{height} on {facts['device']}, into {facts['output']}",
-        quiet=quiet,
+    click.echo(
+        f"{facts['frames']} frames, {facts['model']} at {width}x{height} on {facts['device']}, into {facts['output']}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,9 +24,12 @@ __all__ = ["command"]
     help="xdog: lines of finished frames; distance: the distance field of line art.",
 )
 @options.rate
+@options.matrix
 @options.overwrite
 @options.quiet
-def command(film: Path, out: Path, method: str, rate: Fraction | None, overwrite: bool, quiet: bool) -> None:
+def command(
+    film: Path, out: Path, method: str, rate: Fraction | None, matrix: Any, overwrite: bool, quiet: bool
+) -> None:
     """Take the lines out of a film: a video, a folder of numbered images, or a pattern like A.%04d.png."""
     from anicolor.lines.extract import extract
     from anicolor.media.open import open_film
@@ -33,7 +37,7 @@ def command(film: Path, out: Path, method: str, rate: Fraction | None, overwrite
     from anicolor.media.write import create
 
     with (
-        open_film(film, rate=rate) as source,
+        open_film(film, rate=rate, matrix=matrix) as source,
         create(out, source, overwrite=overwrite) as sink,
         console.bar("lines", source.info.frames, quiet=quiet) as move,
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,15 +23,19 @@ __all__ = ["command"]
     help="structure: line art and colour; histogram: the papers' rule, for finished film.",
 )
 @options.rate
+@options.matrix
 @options.quiet
 @options.as_json
-def command(film: Path, detector: str, rate: Fraction | None, quiet: bool, as_json: bool) -> None:
+def command(film: Path, detector: str, rate: Fraction | None, matrix: Any, quiet: bool, as_json: bool) -> None:
     """List the shots of a film: a video, a folder of numbered images, or a pattern like A.%04d.png."""
     from anicolor.media.open import open_film
     from anicolor.shots.detect import Detector, detect
     from anicolor.shots.lists import shots_json
 
-    with open_film(film, rate=rate) as source, console.bar("shots", source.info.frames, quiet=quiet) as move:
+    with (
+        open_film(film, rate=rate, matrix=matrix) as source,
+        console.bar("shots", source.info.frames, quiet=quiet) as move,
+    ):
         rule = Detector(rule="histogram" if detector == "histogram" else "structure")
         shots = []
         for shot in detect(source.read(), rule):

@@ -20,7 +20,7 @@ __all__ = ["command"]
     multiple=True,
     default=("drawn",),
     show_default=True,
-    help="drawn, or a folder of clips; several are mixed.",
+    help="drawn, or a folder of clips; several are mixed, with shares as in drawn:0.6.",
 )
 @click.option("--out", "folder", type=options.FilmPath, help="Folder of the run. [default: runs/MODEL]")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, as it was asked for.")

@@ -112,9 +112,18 @@ class MixedClips(ClipSource):
 
 
 def clip_source(names: tuple[str, ...]) -> ClipSource:
-    """Return the source that ``--data`` names: ``drawn``, a folder, or several of them with equal shares."""
-    sources = tuple(DrawnClips() if name == "drawn" else FolderClips(Path(name)) for name in names)
-    return sources[0] if len(sources) == 1 else MixedClips(sources, (1.0,) * len(sources))
+    """Return the source that ``--data`` names: ``drawn``, a folder, or several, with shares as in ``drawn:0.6``."""
+    named = [_share(name) for name in names]
+    sources = tuple(DrawnClips() if name == "drawn" else FolderClips(Path(name)) for name, _ in named)
+    return sources[0] if len(sources) == 1 else MixedClips(sources, tuple(share for _, share in named))
+
+
+def _share(name: str) -> tuple[str, float]:
+    where, colon, share = name.rpartition(":")
+    try:
+        return (where, float(share)) if colon else (name, 1.0)
+    except ValueError:
+        return name, 1.0
 
 
 def _paired(folder: Path) -> list[tuple[Path, Path]]:

@@ -355,7 +355,7 @@ def _matrix(frame: Any, wanted: Matrix | None) -> tuple[Any, list[str]]:
     if wanted is not None:
         return _MATRICES[wanted][1], []
     name, colorspace = _MATRICES["bt709" if frame.height >= 720 else "bt601"]
-    return colorspace, [f"untagged colour: {name} assumed"]
+    return colorspace, [f"untagged colour: {name} assumed; --matrix names another"]
 
 
 def _turn(frame: Any, notes: list[str]) -> tuple[int, int, int, int]:

@@ -19,7 +19,6 @@ class Entry:
     name: str
     folder: str
     paper: str
-    arxiv: str
     licence: str
     weights: str | None = None
 
@@ -36,8 +35,8 @@ class Entry:
 _OPDM = "Line Art Colorization with Offset Prior-based Diffusion Model"
 
 CATALOG = (
-    Entry("opdm-small", "opdm", _OPDM, "", "Apache-2.0", "opdm-small.safetensors"),
-    Entry("opdm", "opdm", _OPDM, "", "Apache-2.0"),
+    Entry("opdm-small", "opdm", _OPDM, "Apache-2.0", "opdm-small.safetensors"),
+    Entry("opdm", "opdm", _OPDM, "Apache-2.0"),
 )
 DEFAULT = "opdm-small"
 

@@ -20,7 +20,7 @@ from anicolor.motion import pixel_grid
 __all__ = ["PATCH", "Matcher", "Matches", "fill_colours"]
 
 PATCH = 8
-_QUERIES = 1024  # patches matched at a time: memory grows with the area of a frame, not with its square
+_PAIRS = 2**24  # of patches compared at a time: bounds the memory of large frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +81,11 @@ class Matcher(nn.Module):
         values = colours.flatten(3).transpose(1, 2).flatten(2)  # [B, 3, K n]
         q, k = queries.flatten(2), keys.flatten(3)
         parts = []
-        for some in torch.split(torch.arange(q.shape[-1], device=q.device), _QUERIES):
+        chunk = max(1, _PAIRS // (len(q) * values.shape[-1]))
+        for some in torch.split(torch.arange(q.shape[-1], device=q.device), chunk):
             alike = torch.einsum("bcq,bkcn->bqkn", q[..., some], k) * self.sharpness.exp()
-            away = expected[..., some].transpose(2, 3)[..., None] - where[:, :, None]  # [B, K, q, 2, n]
-            far = away.square().sum(3).transpose(1, 2)
+            x, y = (expected[:, :, axis, some, None] - where[:, :, axis, None] for axis in (0, 1))  # [B, K, q, n]
+            far = (x.square() + y.square()).transpose(1, 2)
             weights = (alike - self.locality.exp() * torch.log1p(far / 4)).flatten(2).softmax(-1)
             found = torch.einsum("bqm,bcm->bcq", weights, values)
             parts.append(torch.cat((found, weights.amax(-1)[:, None]), dim=1))

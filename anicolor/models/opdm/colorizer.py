@@ -47,7 +47,7 @@ TINY = {
 }
 """The same forms with as few weights as they can have: what the contract tests build."""
 
-_WINDOW = 4  # frames of one forward pass: each is painted on its own
+_WINDOW = 1  # frames of one forward pass: more of them only cost memory, each is painted on its own
 
 
 class OpdmColorizer(Colorizer):

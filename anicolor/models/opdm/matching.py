@@ -20,7 +20,7 @@ from anicolor.motion import pixel_grid
 __all__ = ["PATCH", "Matcher", "Matches", "fill_colours"]
 
 PATCH = 8
-_PAIRS = 2**24  # of patches compared at a time: bounds the memory of large frames
+_PAIRS = 2**22  # of patches compared at a time: bounds the memory of large frames
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """What each addition of opdm-small is worth: the same short training without it, scored on unseen drawn scenes.
 
-    python benchmarks/additions.py --steps 150
+    python benchmarks/additions.py --steps 80
 
 Every row trains from the same seed on the same examples, at half the shipped widths, in one run. Writes JSON to stdout.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -50,13 +51,16 @@ class Remembered(ClipSource):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--crop", type=int, default=96)
     asked = parser.parse_args()
     recipe = Recipe("opdm-small", "joint", asked.steps, 1e-3, asked.batch, asked.crop, 1, "this benchmark")
     source = Remembered()
-    scores = {name: score(settings, recipe, source) for name, settings in ROWS.items()}
+    scores = {}
+    for name, settings in ROWS.items():
+        scores[name] = score(settings, recipe, source)
+        print(f"{name}: {scores[name]} dB", file=sys.stderr)
     print(json.dumps({"schema_version": 1, **vars(asked), "validation_psnr": scores}, indent=2))
 
 

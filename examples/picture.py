@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     asked = parser.parse_args()
     name = f"{asked.frame:04d}.png"
-    keyframe = min((asked.cut / "keyframes").iterdir(), key=lambda path: abs(int(path.stem) - asked.frame))
+    keyframe = min((asked.cut / "keyframes").iterdir(), key=lambda p: (abs(int(p.stem) - asked.frame), p.stem))
     side_by_side([asked.cut / "line" / name, keyframe, asked.painted / name]).save(asked.output, optimize=True)
 
 

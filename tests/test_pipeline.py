@@ -62,6 +62,13 @@ def test_the_plan_counts_what_it_has_looked_at(source, long_keyframes):
 
 
 @pytest.mark.usefixtures("interrupted")
+def test_a_damaged_journal_is_an_error_with_a_cure(begin, out):
+    (out / ".anicolor.json").write_text("{")
+    with pytest.raises(AnicolorError, match=r"is damaged: begin again with --overwrite"):
+        list(begin(resume=True))
+
+
+@pytest.mark.usefixtures("interrupted")
 def test_resume_tells_the_finished_shots_and_paints_the_others(begin, out):
     assert list(begin(resume=True)) == [
         Painted(4, 8, 0, resumed=True),

@@ -470,10 +470,13 @@ def test_other_errors_of_a_model_are_not_called_a_lack_of_memory(colorize, monke
 
 @pytest.mark.parametrize("name", ["out", "out.mkv"])
 @pytest.mark.parametrize(("frame", "finished"), [(1, []), (5, [0])], ids=["first", "second"])
-def test_interrupted(colorize, monkeypatch, long_film, long_keyframes, tmp_path, name, frame, finished):
+def test_interrupted(request, colorize, monkeypatch, long_film, long_keyframes, tmp_path, name, frame, finished):
     out = tmp_path / name
     frames = tmp_path / (name if name == "out" else f".{name}.anicolor")
     write = ImageSink.write
+    # A shell that starts the tests in the background makes them deaf to Ctrl-C.
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, heard))
 
     def interrupted(self, index, picture):
         if index == frame:

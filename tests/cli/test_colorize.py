@@ -244,7 +244,13 @@ def test_borrowed_keyframes_work_and_are_said(colorize, long_film, long_keyframe
 # What is said
 
 
-def test_json(colorize, film, keyframes, out):
+def test_keyframes_may_be_named_by_a_pattern(colorize, film, keyframes, out):
+    (keyframes / "B_0001.png").write_bytes((keyframes / "A_0001.png").read_bytes())
+    assert colorize(film, keyframes, out).code == 2
+    assert colorize(film, keyframes / "A_%04d.png", out).code == 0
+
+
+def test_json(colorize, film, keyframes, out, weights):
     outcome = colorize(film, keyframes, out, "--json")
     facts = json.loads(outcome.out)
     assert facts.pop("seconds") >= 0
@@ -254,7 +260,9 @@ def test_json(colorize, film, keyframes, out):
         "input": str(film),
         "output": str(out),
         "model": "opdm-small",
+        "weights": str(weights),
         "steps": 1,
+        "seed": 0,
         "device": "cpu",
         "size": [64, 48],
         "rate": "24/1",
@@ -274,13 +282,13 @@ def test_the_plan_is_what_is_done_and_writes_nothing(colorize, long_film, long_k
     assert planned["size"] == [32, 24]
 
 
-def test_the_plan_as_a_table_and_without_weights(anicolor, long_film, long_keyframes, out, tmp_path):
+def test_the_plan_as_a_table(colorize, long_film, long_keyframes, out, tmp_path):
     before = files_in(tmp_path)
-    gone = ("--weights", tmp_path / "gone.safetensors", "--device", "cpu")
-    outcome = anicolor("colorize", long_film, "-k", long_keyframes, "-o", out, "--dry-run", *gone)
+    outcome = colorize(long_film, long_keyframes, out, "--dry-run")
     assert outcome.code == 0
-    assert outcome.out.splitlines() == ["shot\tstart\tstop\tkeyframes", "0\t0\t4\t1", "1\t4\t8\t5"]
-    assert outcome.err == f"8 frames, opdm-small at 64x48 on cpu, into {out}\n"
+    rows = ["shot\tstart\tstop\tkeyframes", "0\t0\t4\t1", "1\t4\t8\t5"]
+    assert outcome.out.splitlines() == [*rows, f"8 frames, opdm-small at 64x48 on cpu, into {out}"]
+    assert outcome.err == ""
     assert files_in(tmp_path) == before
 
 

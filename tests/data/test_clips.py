@@ -141,3 +141,11 @@ def test_drawn_scenes_come_from_the_range_of_their_source(monkeypatch: pytest.Mo
     assert {seed for seed, _, _ in scenes} == {50, 51, 52}
     assert {size for _, size, _ in scenes} == {64, 96, 128}
     assert {frames - 1 for _, _, frames in scenes} == set(range(module.GAPS[0], module.GAPS[1] + 1))
+
+
+def test_shares_stand_behind_the_names(tmp_path: Path) -> None:
+    save_clip(tmp_path / "clip", 3)
+    mixed = clip_source(("drawn:0.75", f"{tmp_path}:0.25"))
+    assert isinstance(mixed, MixedClips)
+    assert mixed.shares == (0.75, 0.25)
+    assert [type(source) for source in mixed.sources] == [DrawnClips, FolderClips]

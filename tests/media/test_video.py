@@ -103,12 +103,12 @@ def test_untagged_colour_is_assumed_by_size_and_told(tmp_path: Path) -> None:
     colour = (220, 60, 30)
     small = make_video(tmp_path / "a.mkv", frames=[flat(colour).pixels], codec="ffv1", pixel_format="yuv444p")
     film = open_film(small)
-    assert film.info.notes == ("untagged colour: BT.601 assumed",)
+    assert film.info.notes == ("untagged colour: BT.601 assumed; --matrix names another",)
     assert colour_error(film, colour) <= 3
     assert colour_error(open_film(small, matrix="bt709"), colour) > 10
     assert open_film(small, matrix="bt709").info.notes == ()
     large = make_video(tmp_path / "b.mkv", frames=[flat(colour, 64, 720).pixels], codec="ffv1", pixel_format="yuv444p")
-    assert open_film(large).info.notes == ("untagged colour: BT.709 assumed",)
+    assert open_film(large).info.notes == ("untagged colour: BT.709 assumed; --matrix names another",)
 
 
 def test_options_of_the_other_kind_are_refused(tmp_path: Path, drawings: Path) -> None:

@@ -149,7 +149,7 @@ def test_the_estimators_of_stage_one_are_those_of_stage_two(whole: tuple[Run, li
     torch.manual_seed(order.seed)
     fresh = build(order.model).network.state_dict()
     trained = [key for key in fresh if key.startswith("adapter.estimators.")]
-    assert any(not torch.equal(end[f"module/whole.network/{key}"], fresh[key]) for key in trained)
+    assert any(not torch.equal(end[f"module/train.network/{key}"], fresh[key]) for key in trained)
 
 
 def test_every_step_is_reported(whole: tuple[Run, list[Progress]]) -> None:

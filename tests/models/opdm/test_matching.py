@@ -77,7 +77,7 @@ def replace_all(scene: Conditions, **values: float) -> Conditions:
 def test_matching_in_parts_is_matching_at_once(matcher: Matcher, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = shifted_scene(PATCH)
     at_once = matcher(scene)
-    monkeypatch.setattr("anicolor.models.opdm.matching._QUERIES", 7)
+    monkeypatch.setattr("anicolor.models.opdm.matching._PAIRS", 100)
     in_parts = matcher(scene)
     assert torch.allclose(at_once.colours, in_parts.colours, atol=1e-6)
     assert torch.allclose(at_once.certainty, in_parts.certainty, atol=1e-6)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FrameRange", "Keyframe", "Shot", "check_frames", "check_lines", "rebase"]
+__all__ = ["FrameRange", "Keyframe", "Shot", "Transition", "check_frames", "check_lines", "rebase"]
 
 
 @dataclass(frozen=True, order=True)
@@ -51,12 +51,21 @@ def rebase(index: int, carrier: FrameRange, to: FrameRange) -> int:
     return index + carrier.start - to.start
 
 
+Transition = Literal["cut", "dissolve", "fade"]
+"""How one shot becomes the next: at once, through a mixture of both, through a flat colour."""
+
+
 @dataclass(frozen=True)
 class Shot:
-    """Frames between two cuts, and the score of the cut that opened it (0 for the first)."""
+    """Frames between two transitions, and the transition that opened it: its score (0 for the first shot) and kind.
+
+    A dissolve or a fade takes the frames ``blend``; the shot begins in their middle.
+    """
 
     frames: FrameRange
     score: float = 0.0
+    kind: Transition = "cut"
+    blend: FrameRange | None = None
 
 
 @dataclass(frozen=True, eq=False)

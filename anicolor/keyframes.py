@@ -12,7 +12,7 @@ from anicolor.media.film import FilmInfo
 from anicolor.media.picture import to_frame
 from anicolor.media.sequence import Numbered, list_numbered, list_pattern, parse_name, picture_size, read_picture
 
-__all__ = ["KeyframeFile", "ShotPlan", "assign", "find_keyframes", "load"]
+__all__ = ["KeyframeFile", "ShotPlan", "assign", "find_keyframes", "load", "ordinals"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,23 @@ def find_keyframes(where: Path, info: FilmInfo) -> tuple[KeyframeFile, ...]:
     for keyframe in found:
         _check_size(keyframe, info)
     return found
+
+
+def ordinals(where: str, info: FilmInfo) -> frozenset[int]:
+    """Return which frames (0-based) of the film were given as keyframes: a folder of them, or numbers like 0,16,32.
+
+    Raises:
+        InputError: no such folder, no list of numbers, or a number that is not in the film.
+    """
+    path = Path(where)
+    if path.exists() or not where.replace(",", "").strip().isdigit():
+        numbers = [image.number for image in _numbered(path)]
+    else:
+        numbers = [int(number) for number in where.split(",") if number.strip()]
+    for number in numbers:
+        if number not in info.numbers:
+            raise InputError(f"{where}: number {number} is not in {info.path}, which has {_range(info)}")
+    return frozenset(info.numbers.index(number) for number in numbers)
 
 
 def load(file: KeyframeFile) -> Keyframe:

@@ -256,6 +256,7 @@ def _identity(film: Film, plan: Plan, colorizer: Colorizer, settings: Settings) 
     shots = [str(shot.shot.frames) for shot in plan.shots]
     facts = [str(film.info.path.resolve()), film.info.numbers, asdict(settings), plan.size, shots]
     digest.update(json.dumps(facts).encode())
+    digest.update(repr(colorizer.settings).encode())  # all that tells one colorizer without weights from another
     for file in (file for shot in plan.shots for file in shot.keyframes):
         digest.update(file.path.read_bytes())
     for network in colorizer.networks.values():

@@ -19,7 +19,7 @@ TOLD = [
 
 
 def test_the_documents_name_commands() -> None:
-    assert {told.split()[0] for _, told in TOLD} >= {"colorize", "shots", "lines", "train", "models", "doctor"}
+    assert {told.split()[0] for _, told in TOLD} >= {"colorize", "shots", "lines", "train", "eval", "models", "doctor"}
 
 
 @pytest.mark.parametrize(("page", "told"), TOLD)

@@ -113,6 +113,18 @@ def test_resume_with_other_weights_is_refused(begin, colorizer):
         list(begin(resume=True))
 
 
+def test_resume_tells_yardsticks_apart(source, long_keyframes, out):
+    plan = make_plan(source, long_keyframes, TINY)
+    steps = colorize(source, plan, load_colorizer("copy"), out, TINY)
+    while next(steps).shot == 0:
+        pass
+    steps.close()
+    for name in ("flow", "region"):
+        with pytest.raises(InputError, match="begun with other keyframes, settings or weights"):
+            list(colorize(source, plan, load_colorizer(name), out, TINY, resume=True))
+    assert len(list(colorize(source, plan, load_colorizer("copy"), out, TINY, resume=True))) == 5
+
+
 @pytest.mark.usefixtures("interrupted")
 def test_a_resumed_run_gives_the_same_frames(begin, out):
     list(begin(resume=True))

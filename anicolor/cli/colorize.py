@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anicolor.cli import console, options
-from anicolor.models.catalog import CATALOG, DEFAULT
+from anicolor.models.catalog import CATALOG, DEFAULT, entry
 
 if TYPE_CHECKING:
     from anicolor.media.film import Film
@@ -103,8 +103,8 @@ def command(
         for remark in plan.notes:
             console.note(f"note: {remark}", quiet=quiet)
         facts = _facts(source, plan, out)
-        facts |= {"model": model, "weights": str(weights) if weights else "shipped", "device": str(where)}
-        facts |= {"steps": steps or colorizer.traits.steps, "seed": seed}
+        facts |= {"model": model, "weights": str(weights or entry(model).supply), "device": str(colorizer.device)}
+        facts |= {"steps": colorizer.traits.steps and (steps or colorizer.traits.steps), "seed": seed}
         if dry_run:
             _show(facts, as_json=as_json)
             return

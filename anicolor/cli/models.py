@@ -25,11 +25,11 @@ def command(as_json: bool) -> None:
         (
             f["name"],
             f["paper"],
-            f"{f['parameters']['total'] / 1e6:.2f} M",
+            f"{f['parameters']['total'] / 1e6:.2f} M" if entry.learned else "0",
             f["licence"],
-            "shipped" if f["weights"] else "none",
+            entry.supply,
         )
-        for f in facts
+        for entry, f in zip(CATALOG, facts, strict=True)
     ]
     console.print_table(("model", "paper", "parameters", "licence", "weights"), rows)
 
@@ -49,6 +49,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "paper": entry.paper,
         "licence": entry.licence,
         "parameters": {"total": sum(counts.values()), **counts},
+        "learned": entry.learned,
         "weights": entry.weights,
         "traits": asdict(colorizer.traits),
     }

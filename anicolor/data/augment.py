@@ -7,7 +7,7 @@ import numpy as np
 
 from anicolor.data.synthetic import Degradation
 
-__all__ = ["augment", "crop"]
+__all__ = ["augment", "crop", "degrade"]
 
 _DEGRADED = 0.5  # share of examples whose lines are degraded
 _SWAPPED = 0.5  # share with their colour channels permuted
@@ -31,10 +31,15 @@ def augment(colours: np.ndarray, lines: np.ndarray, rng: np.random.Generator) ->
         colours = colours[..., rng.permutation(3)]
     if rng.random() < _SHIFTED:
         colours = _turn_hues(colours, rng)
-    if rng.random() < _DEGRADED:
-        degradation = Degradation.draw(rng)
-        lines = np.stack([degradation.apply(line) for line in lines])
     return np.ascontiguousarray(colours), np.ascontiguousarray(lines)
+
+
+def degrade(lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return lines ``[3, H, W]``, uint8, as scanning, resizing and compression leave them, half of the time."""
+    if rng.random() >= _DEGRADED:
+        return lines
+    degradation = Degradation.draw(rng)
+    return np.stack([degradation.apply(line) for line in lines])
 
 
 def crop(ink: np.ndarray, side: int, rng: np.random.Generator) -> tuple[slice, slice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anicolor.data.augment import augment
+from anicolor.data.augment import augment, degrade
 from anicolor.data.synthetic import DrawnScene, DrawnSettings
 from anicolor.errors import InputError
+from anicolor.lines.distance import without_ink
+from anicolor.media.atomic import write_bytes
+from anicolor.media.images import encode_png
+from anicolor.media.picture import Picture
 from anicolor.media.sequence import list_numbered, picture_size, read_picture
 
-__all__ = ["ClipSource", "DrawnClips", "Example", "FolderClips", "MixedClips", "Pixels", "clip_source"]
+__all__ = [
+    "ClipFolder",
+    "ClipSource",
+    "DrawnClips",
+    "Example",
+    "FolderClips",
+    "MixedClips",
+    "Pixels",
+    "clip_source",
+    "draw_clips",
+    "find_clips",
+]
 
 Pixels = np.ndarray
 """uint8 pictures: colours ``[N, H, W, 3]``, lines ``[N, H, W]``."""
@@ -29,13 +45,15 @@ class Example:
     """One frame to paint and its references in time order, in [0, 1].
 
     ``target`` ``[3, H, W]``, ``lines`` ``[1, H, W]``, ``references`` ``[K, 3, H, W]``, ``reference_lines``
-    ``[K, 1, H, W]``.
+    ``[K, 1, H, W]``; ``paint`` and ``reference_paint`` are target and references without their ink.
     """
 
     target: Tensor
     lines: Tensor
     references: Tensor
     reference_lines: Tensor
+    paint: Tensor
+    reference_paint: Tensor
 
 
 class ClipSource(ABC):
@@ -48,10 +66,15 @@ class ClipSource(ABC):
     def example(self, seed: int, number: int) -> Example:
         """Return example ``number`` of the endless series ``seed``, augmented."""
         rng = np.random.default_rng((seed, number))
-        colours, lines = augment(*self.draw(rng), rng)
+        colours, clean = augment(*self.draw(rng), rng)
         colour = torch.from_numpy(colours).permute(0, 3, 1, 2).float() / 255
-        line = torch.from_numpy(lines)[:, None].float() / 255
-        return Example(colour[2], line[2], colour[:2], line[:2])
+        paint = without_ink(colour, _lines(clean))
+        line = _lines(degrade(clean, rng))
+        return Example(colour[2], line[2], colour[:2], line[:2], paint[2], paint[:2])
+
+
+def _lines(pixels: Pixels) -> Tensor:
+    return torch.from_numpy(pixels)[:, None].float() / 255
 
 
 @dataclass(frozen=True)
@@ -70,6 +93,51 @@ class DrawnClips(ClipSource):
         return np.stack([f[0] for f in frames]), np.stack([f[1] for f in frames])
 
 
+@dataclass(frozen=True)
+class ClipFolder:
+    """A clip on disk: a folder with ``color/`` and ``line/``, numbered alike."""
+
+    path: Path
+
+    @property
+    def color(self) -> Path:
+        """The painted frames."""
+        return self.path / "color"
+
+    @property
+    def line(self) -> Path:
+        """The line art."""
+        return self.path / "line"
+
+
+def find_clips(root: Path) -> tuple[ClipFolder, ...]:
+    """Return the clips in ``root`` and below it, by name.
+
+    Raises:
+        InputError: there is no such folder, or no clip in it.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: expected a folder of clips, found no folder: give the path of one")
+    clips = sorted(p.parent for p in root.rglob("color") if p.is_dir() and (p.parent / "line").is_dir())
+    if not clips:
+        raise InputError(f"{root}: no clip found: each clip is a folder with color/ and line/, numbered alike")
+    return tuple(map(ClipFolder, clips))
+
+
+def draw_clips(root: Path, count: int, settings: DrawnSettings) -> Iterator[ClipFolder]:
+    """Draw the first ``count`` clips of seeds that training never sees into ``root``; yield each when it is there."""
+    for seed in range(count):
+        clip = ClipFolder(root / f"drawn-{seed:02d}")
+        scene = DrawnScene(seed, settings)
+        for folder in (clip.color, clip.line):
+            folder.mkdir(parents=True)
+        for t in range(settings.frames):
+            color, line = scene.draw(t)
+            write_bytes(clip.color / f"{t:04d}.png", encode_png(Picture(color)))
+            write_bytes(clip.line / f"{t:04d}.png", encode_png(Picture(np.repeat(line[..., None], 3, axis=2))))
+        yield clip
+
+
 class FolderClips(ClipSource):
     """Clips on disk: every folder below ``root`` that holds ``color/`` and ``line/`` with the same numbers.
 
@@ -79,15 +147,9 @@ class FolderClips(ClipSource):
     """
 
     def __init__(self, root: Path) -> None:
-        if not root.is_dir():
-            raise InputError(f"{root}: expected a folder of clips, found no folder: give the path of one")
-        folders = sorted(p.parent for p in root.rglob("color") if (p.parent / "line").is_dir())
-        self.clips = [clip for clip in map(_paired, folders) if len(clip) >= 3]
+        self.clips = [clip for clip in map(_paired, find_clips(root)) if len(clip) >= 3]
         if not self.clips:
-            raise InputError(
-                f"{root}: no clip found: each clip is a folder with color/ and line/, three frames or more,"
-                " numbered alike"
-            )
+            raise InputError(f"{root}: no clip of three frames or more found")
 
     def draw(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
         clip = self.clips[rng.integers(len(self.clips))]
@@ -126,8 +188,8 @@ def _share(name: str) -> tuple[str, float]:
         return name, 1.0
 
 
-def _paired(folder: Path) -> list[tuple[Path, Path]]:
-    colours, lines = ({n.number: n.path for n in list_numbered(folder / kind)} for kind in ("color", "line"))
+def _paired(folder: ClipFolder) -> list[tuple[Path, Path]]:
+    colours, lines = ({n.number: n.path for n in list_numbered(kind)} for kind in (folder.color, folder.line))
     clip = [(colours[number], lines[number]) for number in sorted(colours.keys() & lines.keys())]
     _check_sizes([path for pair in clip for path in pair])
     return clip

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import vgg19
 
-from anicolor.errors import AnicolorError, InputError
+from anicolor.errors import AnicolorError
+from anicolor.pretrained import VGG19, read_pretrained
 
 __all__ = ["PerceptualLoss"]
 
@@ -28,7 +29,7 @@ class PerceptualLoss(nn.Module):
 
     Raises:
         InputError: the file does not exist.
-        AnicolorError: it holds something else than VGG19's weights.
+        AnicolorError: it is damaged, or holds something else than VGG19's weights.
     """
 
     def __init__(self, weights: Path) -> None:
@@ -52,19 +53,8 @@ class PerceptualLoss(nn.Module):
 
 
 def _features(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise InputError(
-            f"{path}: no such file: the perceptual loss needs torchvision's VGG19 weights,"
-            " vgg19-dcbb9e9d.pth from download.pytorch.org/models"
-        )
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        found = {key: state[f"features.{key}"] for key in expected}
-        if all(found[key].shape == value.shape for key, value in expected.items()):
-            return found
-        raise ValueError("tensors of other shapes")
-    except Exception as error:
-        raise AnicolorError(
-            f"{path}: expected torchvision's VGG19 weights, found something else or a damaged file:"
-            " take vgg19-dcbb9e9d.pth from download.pytorch.org/models"
-        ) from error
+    state = read_pretrained(VGG19, path)
+    found = {key: state.get(f"features.{key}") for key in expected}
+    if any(value is None or value.shape != expected[key].shape for key, value in found.items()):
+        raise AnicolorError(f"{path}: expected {VGG19.what}, found those of another network: take {VGG19.file}")
+    return {key: value for key, value in found.items() if value is not None}

@@ -14,18 +14,29 @@ __all__ = ["CATALOG", "DEFAULT", "Entry", "entry"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One colorizer: its name, its paper, the folder that holds it, and its shipped weights, if any."""
+    """One colorizer: its name, its paper, the folder that holds it, and its shipped weights, if any.
+
+    One that is not ``learned`` has no weights at all.
+    """
 
     name: str
     folder: str
     paper: str
     licence: str
     weights: str | None = None
+    learned: bool = True
 
     @property
     def shipped(self) -> Path | None:
         """Path of the shipped weights."""
         return Path(__file__).parent / self.folder / self.weights if self.weights else None
+
+    @property
+    def supply(self) -> str:
+        """Whether its weights are ``shipped``: if not, there are ``none``, or ``none needed``."""
+        if not self.learned:
+            return "none needed"
+        return "shipped" if self.weights else "none"
 
     def part(self, name: str) -> ModuleType:
         """Import a file of the paper's folder: ``colorizer`` or ``objective``."""
@@ -37,6 +48,9 @@ _OPDM = "Line Art Colorization with Offset Prior-based Diffusion Model"
 CATALOG = (
     Entry("opdm-small", "opdm", _OPDM, "Apache-2.0", "opdm-small.safetensors"),
     Entry("opdm", "opdm", _OPDM, "Apache-2.0"),
+    Entry("copy", "yardsticks", "yardstick: nearest keyframe", "Apache-2.0", learned=False),
+    Entry("flow", "yardsticks", "yardstick: nearest keyframe, warped by optical flow", "Apache-2.0", learned=False),
+    Entry("region", "yardsticks", "yardstick: regions in their most frequent colour", "Apache-2.0", learned=False),
 )
 DEFAULT = "opdm-small"
 

@@ -49,10 +49,12 @@ def load_colorizer(model: str, weights: Path | None = None, device: str = "cpu")
     """Return colorizer ``model`` with its shipped weights, or those of ``weights``, on ``device``.
 
     Raises:
-        InputError: no such model or file, or a model that ships no weights.
+        InputError: no such model or file, a model that ships no weights, or weights for one that learns nothing.
         AnicolorError: damaged weights, or weights of another model.
     """
     known = entry(model)
+    if not known.learned:
+        return _unlearned(known, weights).to(device)
     path = weights or _shipped(known)
     header, tensors = _read(path)
     if header.get("model") != model:
@@ -79,6 +81,13 @@ def load_colorizer(model: str, weights: Path | None = None, device: str = "cpu")
         raise AnicolorError(
             f"{device}: no memory left for the weights of {model}: free some, or try --device cpu"
         ) from error
+
+
+def _unlearned(known: Entry, weights: Path | None) -> Colorizer:
+    if weights is not None:
+        raise InputError(f"{weights}: {known.name} learns nothing and takes no weights: leave --weights out")
+    colorizer: Colorizer = known.part("colorizer").build(known.name)
+    return colorizer
 
 
 def _shipped(known: Entry) -> Path:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anicolor.lines.distance import nearest
+
 __all__ = ["covers_drawing", "finish", "opacity", "paint_layer"]
 
 _CLEAN = 0.5  # lines lighter than this let the colour below be recovered
@@ -60,7 +62,7 @@ def opacity(paint: Tensor, drawing: Tensor, alpha: np.ndarray) -> np.ndarray:
     if not outside.any():
         return np.full_like(alpha, top)
     # The outer half of an outline belongs to the outside as well, or it would carry a white fringe.
-    outside = outside.reshape(-1)[_nearest(paper)]
+    outside = outside.reshape(-1)[nearest(paper)]
     needed = np.ceil((1 - (paint * drawing).amin(dim=0).cpu().numpy()) * top - _ROUNDING).astype(alpha.dtype)
     return np.where(outside, np.maximum(alpha, needed), top).astype(alpha.dtype)
 
@@ -78,17 +80,5 @@ def _fills(colours: Tensor, lines: Tensor) -> Tensor:
     fills = (colours / lines.clamp(min=_CLEAN)).clamp(0, 1)
     if not clean.any() or clean.all():
         return fills
-    nearest = torch.from_numpy(_nearest(clean.cpu().numpy())).to(colours.device)
-    return fills.flatten(1)[:, nearest.flatten()].view_as(fills)
-
-
-def _nearest(mask: np.ndarray) -> np.ndarray:
-    """Return for each pixel ``[H, W]`` the place (row by row) of the nearest one in ``mask``, which has some."""
-    _, labels = cv2.distanceTransformWithLabels(
-        (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    places = np.flatnonzero(mask)
-    where = np.zeros(labels.max() + 1, np.int64)
-    where[labels.reshape(-1)[places]] = places
-    found: np.ndarray = where[labels]
-    return found
+    source = torch.from_numpy(nearest(clean.cpu().numpy())).to(colours.device)
+    return fills.flatten(1)[:, source.flatten()].view_as(fills)

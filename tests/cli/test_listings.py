@@ -86,7 +86,7 @@ def test_models_json(anicolor):
     assert facts["schema_version"] == 1
     assert [model["name"] for model in facts["models"]] == [entry.name for entry in CATALOG]
     for model in facts["models"]:
-        assert set(model) == {"name", "paper", "licence", "parameters", "weights", "traits"}
+        assert set(model) == {"name", "paper", "licence", "parameters", "learned", "weights", "traits"}
         total, *parts = model["parameters"].values()
         assert total == sum(parts)
         assert {"window", "keyframes", "anchors", "size_multiple", "steps"} <= set(model["traits"])
@@ -108,6 +108,10 @@ def test_models_as_a_table(anicolor):
     rows = [line.split("\t") for line in anicolor("models").out.splitlines()]
     assert rows[0] == ["model", "paper", "parameters", "licence", "weights"]
     assert [row[0] for row in rows[1:]] == [entry.name for entry in CATALOG]
+    told = {row[0]: (row[2], row[4]) for row in rows[1:]}
+    assert told["opdm-small"][1] == "shipped"
+    assert told["opdm"][1] == "none"
+    assert told["copy"] == ("0", "none needed")
 
 
 @pytest.mark.parametrize("error", [None, "damaged weights"])

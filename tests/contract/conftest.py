@@ -1,4 +1,4 @@
-"""Every colorizer of the catalog as a tiny network with random weights."""
+"""Every colorizer of the catalog, as a tiny network with random weights if it has any."""
 
 from collections.abc import Callable
 from dataclasses import asdict

@@ -25,7 +25,7 @@ def test_colours_have_the_shape_range_type_and_device_of_the_contract(
     colours = colorizer.to(device).colorize(ask(frames=2), NOISE)
     assert colours.shape == (2, 3, *SIZE)
     assert colours.dtype == torch.float32
-    assert colours.device.type == device == colorizer.device.type
+    assert colours.device.type == colorizer.device.type == (device if colorizer.networks else "cpu")
     assert colours.isfinite().all()
     assert colours.min() >= 0
     assert colours.max() <= 1
@@ -83,6 +83,8 @@ def test_the_references_of_one_request_are_not_kept_for_the_next(colorizer: Colo
 
 
 def test_weights_survive_the_file(known: Entry, colorizer: Colorizer, ask: Ask, tmp_path: Path) -> None:
+    if not known.learned:
+        pytest.skip("it has no weights")
     for network in colorizer.networks.values():
         network.half().float()  # what the file keeps of them
     save_weights(tmp_path / "w.safetensors", known.name, colorizer.settings, colorizer.networks, {})

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from anicolor.data.clips import DrawnClips, Example
-from anicolor.models.catalog import Entry
+from anicolor.models.catalog import CATALOG, Entry
 from anicolor.models.colorizer import Colorizer
 from anicolor.models.objective import Objective
 from anicolor.training.recipe import recipes
@@ -42,6 +42,11 @@ def descend(objective: Objective, steps: int) -> tuple[list[float], set[str]]:
             optimizer.step()
             losses[-1] += turn.loss.item()
     return losses, idle
+
+
+@pytest.fixture(params=[known for known in CATALOG if known.learned], ids=lambda known: known.name)
+def known(request: pytest.FixtureRequest) -> Entry:
+    return request.param
 
 
 @pytest.fixture(params=[0, -1], ids=["first stage", "last stage"])

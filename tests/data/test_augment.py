@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from anicolor.data import augment as module
-from anicolor.data.augment import augment, crop
+from anicolor.data.augment import augment, crop, degrade
 
 SEEDS = range(60)
 Rng = np.random.Generator
@@ -21,11 +21,6 @@ def triple() -> tuple[np.ndarray, np.ndarray]:
     return colours, drawn
 
 
-@pytest.fixture
-def no_degradation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_DEGRADED", 0.0)
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_shapes_and_types_are_kept(seed: int, triple: tuple[np.ndarray, np.ndarray]) -> None:
     for before, after in zip(triple, augment(*triple, np.random.default_rng(seed)), strict=True):
@@ -34,7 +29,6 @@ def test_shapes_and_types_are_kept(seed: int, triple: tuple[np.ndarray, np.ndarr
         assert after.flags.c_contiguous
 
 
-@pytest.mark.usefixtures("no_degradation")
 def test_all_frames_are_changed_alike(triple: tuple[np.ndarray, np.ndarray]) -> None:
     mirrored = 0
     for seed in SEEDS:
@@ -50,7 +44,6 @@ def test_all_frames_are_changed_alike(triple: tuple[np.ndarray, np.ndarray]) -> 
     assert 15 < mirrored < 45
 
 
-@pytest.mark.usefixtures("no_degradation")
 def test_the_target_stays_the_target_and_time_runs_either_way(triple: tuple[np.ndarray, np.ndarray]) -> None:
     orders = set()
     for seed in range(120):
@@ -60,7 +53,7 @@ def test_the_target_stays_the_target_and_time_runs_either_way(triple: tuple[np.n
     assert {order[:2] for order in orders} == {(40, 120), (120, 40), (40, 40), (120, 120)}
 
 
-def test_a_degradation_is_of_the_triple_and_colours_are_spared(
+def test_a_degradation_is_one_for_all_three_frames(
     triple: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Inverted:
@@ -75,13 +68,11 @@ def test_a_degradation_is_of_the_triple_and_colours_are_spared(
             return 255 - line
 
     monkeypatch.setattr(module, "Degradation", Inverted)
+    whole = [(degrade(triple[1], np.random.default_rng(seed)) == triple[1]).all() for seed in range(60)]
+    assert 15 < sum(whole) < 45
+    assert Inverted.drawn == 60 - sum(whole)
     monkeypatch.setattr(module, "_DEGRADED", 1.0)
-    for name in ("_SWAPPED", "_SHIFTED", "_MIRRORED"):
-        monkeypatch.setattr(module, name, 0.0)
-    colours, lines = augment(*triple, np.random.default_rng(0))
-    assert Inverted.drawn == 1
-    assert (lines == 255 - triple[1]).all()
-    assert (colours[2] == triple[0][2]).all()
+    assert (degrade(triple[1], np.random.default_rng(0)) == 255 - triple[1]).all()
 
 
 @pytest.mark.parametrize("side", [32, 48])

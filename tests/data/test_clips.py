@@ -11,6 +11,7 @@ import torch
 from anicolor.data import clips as module
 from anicolor.data.clips import ClipSource, DrawnClips, Example, FolderClips, MixedClips, Pixels, clip_source
 from anicolor.errors import InputError
+from anicolor.lines.distance import distance_field
 
 
 def save_clip(folder: Path, frames: int, value: int = 0) -> None:
@@ -54,11 +55,11 @@ def test_numbers_without_a_partner_are_left_out(tmp_path: Path) -> None:
     assert [colour.stem for colour, _ in clip] == ["005", "006", "008", "009"]
 
 
-@pytest.mark.parametrize("frames", [None, 2])
-def test_a_folder_without_clips(frames: int | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("frames", "said"), [(None, "no clip found: each clip is a folder"), (2, "three frames")])
+def test_a_folder_without_clips(frames: int | None, said: str, tmp_path: Path) -> None:
     if frames:
         save_clip(tmp_path / "short", frames)
-    with pytest.raises(InputError, match="no clip found: each clip is a folder with color/ and line/, three frames"):
+    with pytest.raises(InputError, match=said):
         FolderClips(tmp_path)
 
 
@@ -115,11 +116,33 @@ def test_an_example_is_in_zero_to_one() -> None:
         "lines": (1, 64, 64),
         "references": (2, 3, 64, 64),
         "reference_lines": (2, 1, 64, 64),
+        "paint": (3, 64, 64),
+        "reference_paint": (2, 3, 64, 64),
     }
     for name in shapes:
         values = getattr(example, name)
         assert values.dtype == torch.float32
         assert 0 <= values.min() < values.max() <= 1
+
+
+def test_paint_is_the_picture_without_its_ink() -> None:
+    for number in range(6):
+        example = DrawnClips(sizes=(96, 96)).example(0, number)
+        away = distance_field(example.lines[None])[0, 0] > 6  # a degradation moves and blurs the lines
+        assert torch.equal(example.paint[:, away], example.target[:, away])
+        assert not torch.equal(example.paint, example.target)
+
+
+def test_clips_are_found_below_a_folder_and_drawn_ones_are_the_same_again(tmp_path: Path) -> None:
+    settings = module.DrawnSettings(frames=3, size=64)
+    drawn = [list(module.draw_clips(tmp_path / name, 2, settings)) for name in ("a", "b")]
+    found = module.find_clips(tmp_path)
+    assert list(found) == [*drawn[0], *drawn[1]]
+    for one, other in zip(*drawn, strict=True):
+        assert len(FolderClips(one.path).clips[0]) == 3
+        files = [[path.read_bytes() for path in sorted(clip.path.rglob("*.png"))] for clip in (one, other)]
+        assert files[0] == files[1]
+    assert drawn[0][0].color.joinpath("0000.png").read_bytes() != drawn[0][1].color.joinpath("0000.png").read_bytes()
 
 
 def test_drawn_scenes_come_from_the_range_of_their_source(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_the_gradient_reaches_the_picture_and_no_weight(weights: Path, pictures:
 
 
 def test_no_file_names_the_one_that_is_needed(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=re.escape("vgg19-dcbb9e9d.pth from download.pytorch.org/models")):
+    with pytest.raises(InputError, match=re.escape("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth")):
         PerceptualLoss(tmp_path / "none.pth")
 
 
@@ -73,7 +73,7 @@ def test_a_wrong_file_is_one_line(kind: str, tmp_path: Path) -> None:
     else:
         small = {f"features.{key}": torch.zeros(1) for key in make_layers(cfgs["E"]).state_dict()}
         torch.save({"other network": {"conv1.weight": torch.zeros(1)}, "other sizes": small, "list": [1]}[kind], path)
-    with pytest.raises(AnicolorError, match="expected torchvision's VGG19 weights") as error:
+    with pytest.raises(AnicolorError, match="VGG19's ImageNet weights") as error:
         PerceptualLoss(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)

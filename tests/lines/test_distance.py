@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import distance_transform_edt
 
-from anicolor.lines.distance import distance_field, ink, normalized_distance
+from anicolor.lines.distance import distance_field, ink, normalized_distance, without_ink
 
 
 def test_is_exact() -> None:
@@ -58,3 +58,34 @@ def test_normalized_is_zero_on_ink_and_saturates() -> None:
 def test_refuses_frames() -> None:
     with pytest.raises(ValueError, match=r"expected float \[T, 1, H, W\]"):
         distance_field(torch.zeros(1, 3, 4, 4))
+
+
+def test_paint_under_ink_has_the_colour_of_the_nearest_paper() -> None:
+    """A line of three pixels, a pale joint in it, between red on the left and blue on the right."""
+    image = torch.zeros(1, 3, 5, 9)
+    image[:, 0, :, :3] = 1
+    image[:, 2, :, 6:] = 1
+    lines = torch.ones(1, 1, 5, 9)
+    lines[..., 3:6] = 0
+    lines[..., 2, 3:6] = 0.85
+    bare = without_ink(image, lines)
+    assert torch.equal(bare[..., :4], image[..., :1].expand(-1, -1, -1, 4))
+    assert torch.equal(bare[..., 5:], image[..., 8:].expand(-1, -1, -1, 4))
+    middle = bare[..., 4]
+    assert ((middle == image[..., 0]) | (middle == image[..., 8])).all()
+
+
+def test_a_picture_that_is_all_ink_or_has_none_stays_as_it_is() -> None:
+    image = torch.rand(2, 3, 6, 7)
+    lines = torch.stack((torch.zeros(1, 6, 7), torch.ones(1, 6, 7)))
+    assert torch.equal(without_ink(image, lines), image)
+
+
+def test_paint_of_several_frames_is_each_with_its_own_lines() -> None:
+    images, lines = torch.rand(2, 3, 8, 8), torch.ones(2, 1, 8, 8)
+    lines[0, :, 3] = 0
+    lines[1, :, :, 5] = 0
+    both = without_ink(images, lines)
+    for number in range(2):
+        alone = without_ink(images[number : number + 1], lines[number : number + 1])
+        assert torch.equal(both[number], alone[0])

@@ -11,6 +11,8 @@ from anicolor.models.catalog import CATALOG, DEFAULT, Entry, entry
 from anicolor.training.recipe import RECIPES, recipes
 
 EACH = pytest.mark.parametrize("known", CATALOG, ids=lambda known: known.name)
+LEARNED = pytest.mark.parametrize("known", [e for e in CATALOG if e.learned], ids=lambda known: known.name)
+UNLEARNED = pytest.mark.parametrize("known", [e for e in CATALOG if not e.learned], ids=lambda known: known.name)
 
 
 def test_names_are_unique_and_the_default_is_one_of_them() -> None:
@@ -39,8 +41,8 @@ def test_the_tiny_form_differs_in_size_only(known: Entry) -> None:
     assert sum(p.numel() for n in colorizer.networks.values() for p in n.parameters()) < 200_000
 
 
-@EACH
-def test_every_model_can_be_trained(known: Entry) -> None:
+@LEARNED
+def test_every_model_that_learns_can_be_trained(known: Entry) -> None:
     part = known.part("colorizer")
     rows = recipes(known.name)
     assert rows[-1].unroll > 0  # the last stage paints: it is validated, and gives the best weights
@@ -48,6 +50,15 @@ def test_every_model_can_be_trained(known: Entry) -> None:
         assert row.side % part.PRESETS[known.name].size_multiple == 0
         assert min(row.steps, row.batch, row.rate) > 0
         assert row.section
+
+
+@UNLEARNED
+def test_what_learns_nothing_has_no_weights_and_no_recipe(known: Entry) -> None:
+    assert known.weights is None
+    assert known.supply == "none needed"
+    assert not known.part("colorizer").build(known.name).networks
+    with pytest.raises(InputError, match=f"no recipe trains '{known.name}': expected one of opdm"):
+        recipes(known.name)
 
 
 def test_every_recipe_trains_a_model() -> None:

@@ -95,3 +95,10 @@ def test_a_model_that_ships_without_weights_says_what_to_do() -> None:
 def test_settings_must_be_a_dataclass(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="settings must be a dataclass"):
         save_weights(tmp_path / "x.safetensors", "opdm-small", {"widths": 8}, {}, {})
+
+
+@pytest.mark.parametrize("name", [known.name for known in CATALOG if not known.learned])
+def test_what_learns_nothing_needs_no_file_and_takes_none(path: Path, name: str) -> None:
+    assert load_colorizer(name).networks == {}
+    with pytest.raises(InputError, match=f"{name} learns nothing and takes no weights: leave --weights out"):
+        load_colorizer(name, path)

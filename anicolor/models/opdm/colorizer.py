@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from anicolor.diffusion.ddim import Schedule
 from anicolor.diffusion.noise import FrameNoise
+from anicolor.lines.distance import proximity, without_ink
 from anicolor.models.colorizer import Colorizer, Reference, Request, Traits
-from anicolor.models.opdm.conditions import Conditions, condition, proximity
+from anicolor.models.opdm.conditions import Conditions, condition
 from anicolor.models.opdm.network import Opdm, OpdmSettings
 from anicolor.motion import DisFlow
 
@@ -29,6 +30,7 @@ PRESETS = {
         aligned=True,
         matching=64,
         carried=True,
+        inkless=True,
     ),
 }
 
@@ -80,7 +82,8 @@ class OpdmColorizer(Colorizer):
         made = self.schedule.sample(
             lambda noisy, time: self.network(noisy, time, guidance), start, steps or self.traits.steps
         )
-        return (made + 1) / 2
+        colours = (made + 1) / 2
+        return colours * conditions.lines if self.settings.inkless else colours
 
     def _conditions(self, request: Request) -> Conditions:
         references, structures = self._pictures(request.references)
@@ -93,6 +96,8 @@ class OpdmColorizer(Colorizer):
             every = given if len(given) == self.settings.references else (given[0],) * self.settings.references
             images = torch.stack([r.image for r in every]).to(self.device)
             lines = torch.stack([r.lines for r in every]).to(self.device)
+            if self.settings.inkless:
+                images = without_ink(images, lines)
             self._known = given, images, torch.cat((lines, proximity(lines)), dim=1)
         return self._known[1:]
 

@@ -7,12 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from anicolor.lines.distance import normalized_distance
 from anicolor.motion import FlowEstimator, warp
 
-__all__ = ["Conditions", "condition", "proximity"]
-
-_REACH = 0.04  # of the longer side: where the proximity has fallen to 1 / e
+__all__ = ["Conditions", "condition"]
 
 
 class Conditions(NamedTuple):
@@ -33,15 +30,6 @@ class Conditions(NamedTuple):
     """``[B, K, 2, H, W]``: flow in pixels from the frame to each reference."""
     aligned: Tensor
     """``[B, K, 5, H, W]``: colours, lines and proximity of the references, warped by ``flows``."""
-
-
-def proximity(lines: Tensor) -> Tensor:
-    """Return ``exp(-d / reach)`` of the distance d to the nearest ink, ``[T, 1, H, W]``: 1 at the ink.
-
-    Line art is sparse; flow and matching need a value everywhere (Shi et al., section 3.1, use the distance
-    field for that).
-    """
-    return 1 - normalized_distance(lines, _REACH * max(lines.shape[-2:]))
 
 
 def condition(

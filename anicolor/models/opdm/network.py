@@ -30,7 +30,8 @@ class OpdmSettings:
     before the first; ``kernel`` is the paper's N. ``aligned`` gives the keyframes, warped by optical flow
     between the line art, to every branch and to the image-level input; ``matching`` is the width of the
     explicit line-to-line matching (0: none); ``carried`` lets the network mix aligned, matched and own colours
-    instead of painting every pixel itself.
+    instead of painting every pixel itself; with ``inkless`` it sees and makes the paint under the lines, which are
+    drawn over it afterwards.
     """
 
     widths: tuple[int, int, int, int] = (128, 256, 512, 832)
@@ -47,6 +48,7 @@ class OpdmSettings:
     aligned: bool = False
     matching: int = 0
     carried: bool = False
+    inkless: bool = False
 
     @property
     def size_multiple(self) -> int:

@@ -16,10 +16,10 @@ from anicolor.data.augment import crop
 from anicolor.data.clips import Example
 from anicolor.diffusion.ddim import Schedule
 from anicolor.layers.perceptual import PerceptualLoss
-from anicolor.lines.distance import ink
+from anicolor.lines.distance import ink, proximity
 from anicolor.models.objective import Batch, Objective, Turn
 from anicolor.models.opdm.colorizer import OpdmColorizer
-from anicolor.models.opdm.conditions import Conditions, condition, proximity
+from anicolor.models.opdm.conditions import Conditions, condition
 from anicolor.models.opdm.matching import fill_colours
 from anicolor.models.opdm.network import Opdm
 from anicolor.motion import DisFlow
@@ -48,10 +48,13 @@ class _OpdmObjective(Objective):
         structures = torch.cat((example.reference_lines, proximity(example.reference_lines)), dim=1)
         lines = example.lines[None]
         flow = DisFlow() if self.network.settings.needs_flow else None
-        whole = condition(lines, proximity(lines), example.references, structures, flow)
+        inkless = self.network.settings.inkless
+        references = example.reference_paint if inkless else example.references
+        whole = condition(lines, proximity(lines), references, structures, flow)
         rows, columns = crop(ink(lines)[0, 0].numpy(), self.side, rng)
         row = {name: value[0, ..., rows, columns].clone() for name, value in whole._asdict().items()}
-        row["target"] = (2 * example.target - 1)[..., rows, columns].clone()
+        target = example.paint if inkless else example.target
+        row["target"] = (2 * target - 1)[..., rows, columns].clone()
         return row
 
 
@@ -153,6 +156,8 @@ def _at_least(example: Example, side: int) -> Example:
         lines=F.pad(example.lines, sides, value=1.0),
         references=F.pad(example.references, sides, mode="replicate"),
         reference_lines=F.pad(example.reference_lines, sides, value=1.0),
+        paint=F.pad(example.paint, sides, mode="replicate"),
+        reference_paint=F.pad(example.reference_paint, sides, mode="replicate"),
     )
 
 

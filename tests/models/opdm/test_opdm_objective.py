@@ -26,7 +26,8 @@ def shifted_pair(dx: int) -> Example:
     target, moved = wide[..., dx:], wide[..., :SIDE]
     lines = torch.ones(1, SIDE, SIDE)
     lines[:, ::8] = 0
-    return Example(target, lines, torch.stack((moved, moved)), torch.stack((lines, lines)))
+    references = torch.stack((moved, moved))
+    return Example(target, lines, references, torch.stack((lines, lines)), target, references)
 
 
 def batch_of(objective: OffsetObjective | JointObjective) -> dict[str, Tensor]:
@@ -169,7 +170,8 @@ def test_the_conditions_and_the_target_are_cropped_alike() -> None:
     picture = place.expand(3, -1, -1)
     lines = torch.ones(1, size, size)
     lines[:, 50:52, 20:70] = 0
-    example = Example(picture, lines, torch.stack((picture, picture)), torch.stack((lines, lines)))
+    references = torch.stack((picture, picture))
+    example = Example(picture, lines, references, torch.stack((lines, lines)), picture, references)
     row = OffsetObjective(network("opdm"), SIDE).prepare(example, np.random.default_rng(3))
     assert row["target"].shape == (3, SIDE, SIDE)
     assert torch.equal(row["references"][0], row["target"])

@@ -1,0 +1,101 @@
+"""Weights that others trained: found by path or in torch hub's cache, never downloaded, never unpickled."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from anicolor.errors import AnicolorError, InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = [
+    "ALEXNET",
+    "INCEPTION",
+    "RAFT",
+    "VGG19",
+    "Pretrained",
+    "find_pretrained",
+    "load_pretrained",
+    "read_pretrained",
+]
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A file of weights: what it is, its name in torch hub's cache, where it comes from, the option that names it."""
+
+    what: str
+    file: str
+    source: str
+    option: str
+
+
+_TORCH = "https://download.pytorch.org/models/"
+VGG19 = Pretrained("VGG19's ImageNet weights", "vgg19-dcbb9e9d.pth", _TORCH, "--vgg")
+ALEXNET = Pretrained("AlexNet's ImageNet weights", "alexnet-owt-7be5be79.pth", _TORCH, "--lpips-weights")
+RAFT = Pretrained("RAFT's weights", "raft_large_C_T_SKHT_V2-ff5fadd5.pth", _TORCH, "--raft-weights")
+INCEPTION = Pretrained(
+    "Inception's weights",
+    "weights-inception-2015-12-05-6726825d.pth",
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/",
+    "--fid-weights",
+)
+
+_Network = TypeVar("_Network", bound="nn.Module")
+
+
+def find_pretrained(weights: Pretrained, path: Path | None = None) -> Path:
+    """Return ``path``, or the file of ``weights`` in torch hub's cache.
+
+    Raises:
+        InputError: it is not there; the message names the file, its source and the cure.
+    """
+    from torch import hub
+
+    cached = Path(hub.get_dir()) / "checkpoints" / weights.file
+    found = path or cached
+    if not found.is_file():
+        raise InputError(
+            f"{found}: no such file: expected {weights.what}: get {weights.source}{weights.file}"
+            f" and give it with {weights.option}, or put it into {cached.parent}"
+        )
+    return found
+
+
+def read_pretrained(weights: Pretrained, path: Path | None = None) -> dict[str, Tensor]:
+    """Return the tensors of ``weights``.
+
+    Raises:
+        InputError: as :func:`find_pretrained`.
+        AnicolorError: the file is no state dict of tensors.
+    """
+    import torch
+
+    found = find_pretrained(weights, path)
+    try:
+        state = torch.load(found, map_location="cpu", weights_only=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        raise AnicolorError(f"{found}: damaged, or not {weights.what}: take a whole copy") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise AnicolorError(f"{found}: expected a state dict with {weights.what}, found something else")
+    return state
+
+
+def load_pretrained(network: _Network, weights: Pretrained, path: Path | None = None) -> _Network:
+    """Return ``network`` with ``weights`` loaded.
+
+    Raises:
+        InputError: as :func:`find_pretrained`.
+        AnicolorError: the file is damaged, or its weights are of another network.
+    """
+    state = read_pretrained(weights, path)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        found = path or weights.file
+        raise AnicolorError(f"{found}: expected {weights.what}, found those of another network") from error
+    return network

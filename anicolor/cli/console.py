@@ -43,12 +43,28 @@ def print_json(facts: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table on stdout: ruled on a terminal, one line a row with tabs between in a pipe."""
+    """Print a table on stdout: ruled on a terminal, one line a row with tabs between in a pipe.
+
+    Where the terminal is narrow words are wrapped, and never a number.
+    """
+    cells = [[str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in (columns, *rows):
-            click.echo("\t".join(str(cell) for cell in row))
+        for row in (columns, *cells):
+            click.echo("\t".join(row))
         return
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+    table = Table()
+    for title, *column in zip(columns, *cells, strict=True):
+        figures = any(column) and all(map(_is_number, filter(None, column)))
+        width = max(map(len, column)) if figures else None
+        table.add_column(title, overflow="fold", min_width=width, justify="right" if figures else "left")
+    for row in cells:
+        table.add_row(*row)
     Console().print(table)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -144,7 +144,7 @@ def command(
         facts = {"schema_version": 1, "settings": settings, "seconds": round(time.monotonic() - started, 1)}
         console.print_json(facts | _facts(evaluator.evaluations, totals))
     else:
-        console.print_table(("metric", "variant", "mean", "truth's own", "better", "shots", "frames"), _rows(totals))
+        console.print_table(("metric", "variant", "mean", "truth", "better", "frames"), _rows(totals))
 
 
 def _check_form(
@@ -269,15 +269,7 @@ def _rows(totals: Sequence[Total]) -> Iterator[tuple[object, ...]]:
     for total in totals:
         better = "higher" if total.higher_is_better else "lower"
         frames = sum(value is not None for value in total.frames)
-        yield (
-            total.metric,
-            total.variant,
-            _number(total.mean),
-            _number(total.truth),
-            better,
-            len(total.shots),
-            frames,
-        )
+        yield total.metric, total.variant, _number(total.mean), _number(total.truth), better, frames
 
 
 def _number(value: float | None) -> str:

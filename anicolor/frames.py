@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FrameRange", "Keyframe", "Shot", "Transition", "check_frames", "check_lines", "rebase"]
+__all__ = ["FrameRange", "Hold", "Keyframe", "Shot", "Transition", "check_frames", "check_lines", "rebase"]
 
 
 @dataclass(frozen=True, order=True)
@@ -66,6 +66,13 @@ class Shot:
     score: float = 0.0
     kind: Transition = "cut"
     blend: FrameRange | None = None
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A run of frames that show one drawing: animation on twos has holds of two frames, on ones of one."""
+
+    frames: FrameRange
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import AnicolorError, InputError, OverwriteError, PartialError
-from anicolor.frames import FrameRange, Shot, rebase
+from anicolor.frames import FrameRange, Hold, Shot
 from anicolor.journal import Journal
 from anicolor.keyframes import KeyframeFile, ShotPlan, assign, find_keyframes, load
 from anicolor.lines.extract import drawn_lines, extract, looks_like_line_art
@@ -25,7 +25,8 @@ from anicolor.media.write import Preset, Sink, check_output, create
 from anicolor.models.colorizer import Colorizer, Reference
 from anicolor.models.windows import fit, network_size, paint
 from anicolor.painting.finish import covers_drawing, finish, opacity, paint_layer
-from anicolor.shots.detect import detect
+from anicolor.shots.detect import find_shots
+from anicolor.shots.holds import film_holds, held_in
 
 __all__ = ["Painted", "Plan", "Settings", "check_target", "colorize", "make_plan"]
 
@@ -36,7 +37,8 @@ _SMALLEST = 32  # the least network size that the command line takes
 class Settings:
     """How a film is painted: line extraction, sampling steps (None: the model's), seed, network size (longer side).
 
-    ``lines`` names an extractor; ``auto`` takes the frames as line art, and refuses finished colour frames.
+    ``lines`` names an extractor; ``auto`` takes the frames as line art, and refuses finished colour frames. With
+    ``holds`` a drawing that is held is painted once, and written for each of its frames.
     """
 
     lines: str = "auto"
@@ -45,13 +47,15 @@ class Settings:
     size: int = 640
     borrow: bool = False
     preset: Preset | None = None
+    holds: bool = True
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done: the shots with their keyframes, the network's frame size (height, width), remarks."""
+    """What will be done: shots with their keyframes, the drawings of each, the network's (height, width), remarks."""
 
     shots: tuple[ShotPlan, ...]
+    holds: tuple[tuple[Hold, ...], ...]
     size: tuple[int, int]
     notes: tuple[str, ...]
 
@@ -70,8 +74,19 @@ class Painted:
     notes: tuple[str, ...] = ()
 
 
-def make_plan(film: Film, keyframes: Path, settings: Settings, seen: Callable[[int], None] | None = None) -> Plan:
-    """Return what :func:`colorize` will do; ``seen`` is told how many frames have been looked at for cuts.
+def make_plan(
+    film: Film,
+    keyframes: Path,
+    settings: Settings,
+    seen: Callable[[int], None] | None = None,
+    *,
+    shots: Sequence[Shot] | None = None,
+    holds: Sequence[Hold] | None = None,
+) -> Plan:
+    """Return what :func:`colorize` will do; ``seen`` is told how many frames have been looked at, first for cuts.
+
+    ``shots`` is where an editor has the film's shots, ``holds`` what a time sheet says, each frame in one of them;
+    without them they are looked for.
 
     Raises:
         InputError: keyframes that do not fit the film, shots without one, finished film given as line art.
@@ -80,17 +95,20 @@ def make_plan(film: Film, keyframes: Path, settings: Settings, seen: Callable[[i
     files = find_keyframes(keyframes, film.info)
     for file in files:
         read_picture(file.path)  # a damaged one would only show when its shot is painted
-    shots = list(detect(_counted(film.read(), seen)))
+    shots = find_shots(film, seen=seen) if shots is None else shots
     plans = assign(files, shots, film.info, borrow=settings.borrow)
     if settings.lines == "auto":
         _expect_line_art(film)
+    if holds is None:
+        holds = list(film_holds(film, shots, seen)) if settings.holds else [Hold(span) for span in _ones(film)]
     size = network_size(film.info.height, film.info.width, settings.size)
     borrowed = [
         f"frames {_named(plan.shot, film)} have no keyframe of their own: painted from {plan.keyframes[0].path.name}"
         for plan in plans
         if plan.borrowed
     ]
-    return Plan(tuple(plans), size, (*film.info.notes, *borrowed))
+    drawings = tuple(held_in(shot.frames, holds) for shot in shots)
+    return Plan(tuple(plans), drawings, size, (*film.info.notes, *borrowed))
 
 
 def check_target(out: Path, film: Film, settings: Settings, *, overwrite: bool = False, resume: bool = False) -> None:
@@ -135,7 +153,7 @@ def colorize(
                 yield Painted(done, film.info.frames, number, resumed=True)
                 continue
             with _partial(f"shot {number} (frames {_named(shot.shot, film)})", journal.finished, plan):
-                for _ in _paint_shot(film, shot, colorizer, sink, plan.size, settings):
+                for _ in _paint_shot(film, shot, plan.holds[number], colorizer, sink, plan.size, settings):
                     done += 1
                     yield Painted(done, film.info.frames, number)
                 journal.finish(number)
@@ -158,31 +176,52 @@ def _partial(what: str, finished: set[int], plan: Plan) -> Iterator[None]:
 
 
 def _paint_shot(
-    film: Film, plan: ShotPlan, colorizer: Colorizer, sink: Sink, size: tuple[int, int], settings: Settings
+    film: Film,
+    plan: ShotPlan,
+    holds: tuple[Hold, ...],
+    colorizer: Colorizer,
+    sink: Sink,
+    size: tuple[int, int],
+    settings: Settings,
 ) -> Iterator[int]:
-    span = plan.shot.frames
-    files = {file.index - span.start: file for file in plan.keyframes}
-    given = {index: file for index, file in files.items() if 0 <= index < len(span)}
-    references = {index: _reference(film, file, index, size, settings) for index, file in files.items()}
-    window = _Reader(film, span, size, settings)
+    """Paint each drawing of a shot once, write it for all frames that it is held, and yield after each frame."""
+    files = {_drawing(file.index, holds): file for file in reversed(plan.keyframes)}
+    references = {drawing: _reference(film, file, drawing, size, settings) for drawing, file in files.items()}
+    window = _Reader(film, holds, size, settings)
+    ordinals = [hold.frames.start for hold in holds]
     noise = FrameNoise(settings.seed)
-    painted = paint(colorizer, len(span), window.lines, references, noise, first=span.start, steps=settings.steps)
+    painted = paint(colorizer, len(holds), window.lines, references, noise, ordinals=ordinals, steps=settings.steps)
     whole = _covers(film, plan)
     written = 0
     with _memory(size):
         for new, colours in painted:
-            yield from _write_given(sink, given, range(written, new.start), span)
+            yield from _write_given(sink, plan.keyframes, holds[written : new.start])
             for index, colour in zip(new, colours, strict=True):
-                sink.write(span.start + index, _finished(colour, *window.picture(index), settings, covered=whole))
-                yield index
+                finished = _finished(colour, *window.picture(index), settings, covered=whole)
+                for frame in holds[index].frames:
+                    sink.write(frame, finished)
+                    yield frame
             written = new.stop
-        yield from _write_given(sink, given, range(written, len(span)), span)
+        yield from _write_given(sink, plan.keyframes, holds[written:])
 
 
-def _write_given(sink: Sink, given: dict[int, KeyframeFile], indices: range, span: FrameRange) -> Iterator[int]:
-    for index in indices:
-        sink.write(span.start + index, read_picture(given[index].path))
-        yield index
+def _drawing(frame: int, holds: Sequence[Hold]) -> int:
+    """Return which drawing of a shot ``frame`` (of the film) shows; beyond the shot, drawings are frames."""
+    if frame < holds[0].frames.start:
+        return frame - holds[0].frames.start
+    if frame >= holds[-1].frames.stop:
+        return len(holds) + frame - holds[-1].frames.stop
+    return next(index for index, hold in enumerate(holds) if frame in hold.frames)
+
+
+def _write_given(sink: Sink, keyframes: Sequence[KeyframeFile], holds: Sequence[Hold]) -> Iterator[int]:
+    """Write drawings that are keyframes; of several of one drawing each has its own frame and those after it."""
+    for hold in holds:
+        inside = [file for file in keyframes if file.index in hold.frames]
+        for frame in hold.frames:
+            file = max((f for f in inside if f.index <= frame), key=lambda f: f.index, default=inside[0])
+            sink.write(frame, read_picture(file.path))
+            yield frame
 
 
 def _finished(colour: Tensor, picture: Picture, lines: Tensor, settings: Settings, *, covered: bool) -> Picture:
@@ -196,34 +235,36 @@ def _finished(colour: Tensor, picture: Picture, lines: Tensor, settings: Setting
 
 
 class _Reader:
-    """Pictures of one shot, read in order: only the window at work is held."""
+    """Drawings of one shot, read in order: only the window at work is held."""
 
-    def __init__(self, film: Film, span: FrameRange, size: tuple[int, int], settings: Settings) -> None:
-        self._film, self._span, self._size, self._settings = film, span, size, settings
+    def __init__(self, film: Film, holds: tuple[Hold, ...], size: tuple[int, int], settings: Settings) -> None:
+        self._film, self._holds, self._size, self._settings = film, holds, size, settings
         self._held: dict[int, tuple[Picture, Tensor]] = {}
         self._start_at(0)
 
-    def lines(self, frames: FrameRange) -> Tensor:
-        """Return the lines ``[T, 1, h, w]`` of the frames, counted from the shot, at the network's size."""
-        self._held = {index: held for index, held in self._held.items() if index in frames}
-        missing = [index for index in frames if index not in self._held]
+    def lines(self, drawings: FrameRange) -> Tensor:
+        """Return the lines ``[T, 1, h, w]`` of the drawings, counted from the shot, at the network's size."""
+        self._held = {index: held for index, held in self._held.items() if index in drawings}
+        missing = [index for index in drawings if index not in self._held]
         if missing and missing[0] < self._next:
             self._start_at(missing[0])
-        while self._next < frames.stop:
+        while self._next < drawings.stop:
             picture = next(self._pictures)
-            if self._next in frames:
+            if self._next in drawings:
                 self._held[self._next] = picture, _lines(picture, self._size, self._settings)
             self._next += 1
-        return torch.stack([self._held[index][1] for index in frames])
+        return torch.stack([self._held[index][1] for index in drawings])
 
     def picture(self, index: int) -> tuple[Picture, Tensor]:
-        """Return a picture of the window at work and its lines ``[1, h, w]``."""
+        """Return a drawing of the window at work and its lines ``[1, h, w]``."""
         return self._held[index]
 
     def _start_at(self, index: int) -> None:
-        whole = FrameRange(0, self._film.info.frames)
-        start = rebase(index, self._span, whole)
-        self._pictures = self._film.read(FrameRange(start, self._span.stop))
+        holds = self._holds[index:]
+        firsts = {hold.frames.start for hold in holds}
+        span = FrameRange(holds[0].frames.start, holds[-1].frames.stop)
+        frames = zip(span, self._film.read(span), strict=True)
+        self._pictures = (picture for frame, picture in frames if frame in firsts)
         self._next = index
 
 
@@ -253,7 +294,7 @@ def _covers(film: Film, plan: ShotPlan) -> bool:
 def _identity(film: Film, plan: Plan, colorizer: Colorizer, settings: Settings) -> str:
     """Return a digest of all that the painted frames depend on, but for the pixels of the line art."""
     digest = hashlib.sha256()
-    shots = [str(shot.shot.frames) for shot in plan.shots]
+    shots = [[str(hold.frames) for hold in holds] for holds in plan.holds]
     facts = [str(film.info.path.resolve()), film.info.numbers, asdict(settings), plan.size, shots]
     digest.update(json.dumps(facts).encode())
     digest.update(repr(colorizer.settings).encode())  # all that tells one colorizer without weights from another
@@ -278,11 +319,8 @@ def _memory(size: tuple[int, int]) -> Iterator[None]:
         raise AnicolorError(f"out of memory at a network size of {max(size)}: {cure}") from error
 
 
-def _counted(pictures: Iterator[Picture], seen: Callable[[int], None] | None) -> Iterator[Picture]:
-    for count, picture in enumerate(pictures, 1):
-        yield picture
-        if seen is not None:
-            seen(count)
+def _ones(film: Film) -> Iterator[FrameRange]:
+    return (FrameRange(frame, frame + 1) for frame in range(film.info.frames))
 
 
 def _expect_line_art(film: Film) -> None:

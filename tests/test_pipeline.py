@@ -10,6 +10,7 @@ import pytest
 from tiny_cuts import cut, draw, files_in, pixels_of, save, save_picture
 
 from anicolor.errors import AnicolorError, InputError, OverwriteError, PartialError
+from anicolor.frames import FrameRange, Hold, Shot
 from anicolor.media.open import open_film
 from anicolor.models.weights import load_colorizer
 from anicolor.pipeline import Painted, Settings, check_target, colorize, make_plan
@@ -55,7 +56,7 @@ def test_every_frame_is_told(begin):
 def test_the_plan_counts_what_it_has_looked_at(source, long_keyframes):
     seen = []
     plan = make_plan(source, long_keyframes, TINY, seen.append)
-    assert seen == list(range(1, 9))
+    assert seen == 2 * list(range(1, 9))  # for cuts, for holds
     assert [str(shot.shot.frames) for shot in plan.shots] == ["0:4", "4:8"]
     assert plan.size == (48, 64)
     assert plan.notes == ()
@@ -202,3 +203,80 @@ def first_of(path):
     from anicolor.media.images import read_picture
 
     return read_picture(path).pixels
+
+
+@pytest.fixture
+def held(tmp_path):
+    """Six frames of three drawings, on twos; the first and the last drawing painted, by one of their frames."""
+    drawings = cut()[:3]
+    frames = [drawing.lines for drawing in drawings for _ in range(2)]
+    painted = save(tmp_path / "held-painted", [drawings[0].colours, drawings[2].colours], (2, 5))
+    return open_film(save(tmp_path / "held", frames, range(1, 7))), painted
+
+
+def count_requests(colorizer, monkeypatch):
+    requests = []
+    once = colorizer.colorize
+
+    def colorize_counted(request, noise, steps=None):
+        requests.append(request)
+        return once(request, noise, steps)
+
+    monkeypatch.setattr(colorizer, "colorize", colorize_counted)
+    return requests
+
+
+def test_a_held_drawing_is_painted_once_and_written_for_each_frame(held, colorizer, out, monkeypatch):
+    film, painted = held
+    requests = count_requests(colorizer, monkeypatch)
+    plan = make_plan(film, painted, TINY)
+    assert [str(hold.frames) for hold in plan.holds[0]] == ["0:2", "2:4", "4:6"]
+    done = [step.done for step in colorize(film, plan, colorizer, out, TINY)]
+    assert done == [1, 2, 3, 4, 5, 6]
+    assert len(requests) == 1
+    assert requests[0].seeds == (2,)
+    assert [reference.index for reference in requests[0].references] == [0, 2]
+    frames = pixels_of(out)
+    for first in (0, 2, 4):
+        assert np.array_equal(frames[first], frames[first + 1])
+    assert np.array_equal(frames[1], cut()[0].colours)  # a keyframe paints its drawing: frame 1 has it, and frame 0
+    assert np.array_equal(frames[5], cut()[2].colours)
+
+
+def test_without_holds_every_frame_is_painted(held, colorizer, out, monkeypatch):
+    film, painted = held
+    requests = count_requests(colorizer, monkeypatch)
+    settings = replace(TINY, holds=False)
+    list(colorize(film, make_plan(film, painted, settings), colorizer, out, settings))
+    assert len(requests) == 4
+    assert len(pixels_of(out)) == 6
+
+
+def test_a_time_sheet_says_the_holds(held, colorizer, out, monkeypatch):
+    film, painted = held
+    requests = count_requests(colorizer, monkeypatch)
+    said = [Hold(FrameRange(0, 2)), Hold(FrameRange(2, 3)), Hold(FrameRange(3, 6))]
+    plan = make_plan(film, painted, TINY, holds=said)
+    list(colorize(film, plan, colorizer, out, TINY))
+    assert len(requests) == 1
+    frames = pixels_of(out)
+    assert all(np.array_equal(frame, cut()[2].colours) for frame in frames[3:])
+
+
+def test_two_keyframes_of_one_drawing_have_each_their_frame(held, colorizer, out, tmp_path):
+    film, _ = held
+    drawings = cut()
+    three = save(tmp_path / "three", [d.colours for d in (drawings[0], drawings[3], drawings[2])], (1, 2, 5))
+    list(colorize(film, make_plan(film, three, TINY), colorizer, out, TINY))
+    frames = pixels_of(out)
+    assert np.array_equal(frames[0], drawings[0].colours)
+    assert np.array_equal(frames[1], drawings[3].colours)
+
+
+def test_no_drawing_is_held_across_a_cut(tmp_path):
+    still = open_film(save(tmp_path / "still", [cut()[0].lines] * 6, range(6)))
+    painted = save(tmp_path / "still-painted", [cut()[0].colours] * 2, (0, 5))
+    shots = [Shot(FrameRange(0, 2)), Shot(FrameRange(2, 6))]
+    for holds in (None, [Hold(FrameRange(0, 6))]):
+        plan = make_plan(still, painted, TINY, shots=shots, holds=holds)
+        assert [[str(hold.frames) for hold in one] for one in plan.holds] == [["0:2"], ["2:6"]]

@@ -36,6 +36,9 @@ __all__ = ["command"]
     show_default=True,
     help="auto: INPUT is line art, checked; none: unchecked; xdog: finished film, its lines are taken out.",
 )
+@click.option("--shots", type=options.FilmPath, metavar="FILE", help="Cuts: JSON, CSV, EDL or OTIO. [default: found]")
+@click.option("--holds/--no-holds", default=True, show_default=True, help="Paint a drawing that is held once.")
+@click.option("--xdts", type=options.FilmPath, metavar="FILE", help="Time sheet that says the holds. [default: found]")
 @click.option("--borrow-keyframes", is_flag=True, help="Paint a shot without a keyframe from the nearest elsewhere.")
 @click.option("--model", type=click.Choice([e.name for e in CATALOG]), default=DEFAULT, show_default=True)
 @click.option("--weights", type=options.FilmPath, help="Weights of the model. [default: the shipped ones]")
@@ -66,6 +69,9 @@ def command(
     keyframes: Path,
     out: Path,
     lines: str,
+    shots: Path | None,
+    holds: bool,
+    xdts: Path | None,
     borrow_keyframes: bool,
     model: str,
     weights: Path | None,
@@ -91,15 +97,19 @@ def command(
     from anicolor.models.device import pick_device
     from anicolor.models.weights import load_colorizer
     from anicolor.pipeline import Settings, check_target, colorize, make_plan
+    from anicolor.shots.lists import read_shots
+    from anicolor.shots.xdts import read_xdts
 
     started = time.monotonic()
     where = pick_device(device)
-    settings = Settings(lines, steps, seed, size, borrow_keyframes, preset)
+    settings = Settings(lines, steps, seed, size, borrow_keyframes, preset, holds or xdts is not None)
     with open_film(film, rate=rate, matrix=matrix) as source:
         check_target(out, source, settings, overwrite=overwrite, resume=resume)
+        listed = None if shots is None else read_shots(shots, source.info)
         colorizer = load_colorizer(model, weights, str(where))
-        with console.bar("shots", source.info.frames, quiet=quiet) as move:
-            plan = make_plan(source, keyframes, settings, lambda seen: move(seen, ""))
+        held = None if xdts is None else read_xdts(xdts, source.info)
+        with console.bar("look", source.info.frames, quiet=quiet) as move:
+            plan = make_plan(source, keyframes, settings, lambda seen: move(seen, ""), shots=listed, holds=held)
         for remark in plan.notes:
             console.note(f"note: {remark}", quiet=quiet)
         facts = _facts(source, plan, out)
@@ -135,6 +145,7 @@ def _facts(film: Film, plan: Plan, out: Path) -> dict[str, Any]:
                 "index": index,
                 "start": shot.shot.frames.start,
                 "stop": shot.shot.frames.stop,
+                "drawings": len(plan.holds[index]),
                 "keyframes": [file.number for file in shot.keyframes],
                 "borrowed": shot.borrowed,
             }
@@ -153,11 +164,12 @@ def _show(facts: dict[str, Any], *, as_json: bool) -> None:
             s["index"],
             s["start"],
             s["stop"],
+            s["drawings"],
             " ".join(map(str, s["keyframes"])) + " (borrowed)" * s["borrowed"],
         )
         for s in facts["shots"]
     ]
-    console.print_table(("shot", "start", "stop", "keyframes"), rows)
+    console.print_table(("shot", "start", "stop", "drawings", "keyframes"), rows)
     width, height = facts["size"]
     click.echo(
         f"{facts['frames']} frames, {facts['model']} at {width}x{height} on {facts['device']}, into {facts['output']}"

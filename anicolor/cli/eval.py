@@ -27,6 +27,8 @@ __all__ = ["command"]
 
 _DRAWN_FRAMES, _DRAWN_SIZE = 33, 512  # of the scenes of --data drawn
 
+_SHOTS = {"detect": "detected", "one": "one"}
+
 _GROUPS: dict[Group, str] = {
     "psnr": "Peak signal-to-noise ratio.",
     "ssim": "Structural similarity.",
@@ -68,7 +70,13 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
 @click.option("--flow", type=click.Choice(["dis", "raft"]), default="dis", show_default=True)
 @click.option("--flow-from", type=click.Choice(["truth", "lines"]), help="[default: truth, if it is there]")
 @click.option("--resize", callback=_size, metavar="SIZE", help="Bring frames to 224 (a square) or 640x360 first.")
-@click.option("--shots", type=click.Choice(["detect", "one"]), default="detect", show_default=True)
+@click.option(
+    "--shots",
+    default="detect",
+    show_default=True,
+    metavar="[detect|one|FILE]",
+    help="Found, one for the whole film, or a list: JSON, CSV, EDL or OTIO.",
+)
 @click.option("--lpips-weights", type=options.FilmPath, help="AlexNet's weights, for LPIPS.")
 @click.option("--fid-weights", type=options.FilmPath, help="Inception's weights, for FID.")
 @click.option("--raft-weights", type=options.FilmPath, help="RAFT's weights, for --flow raft.")
@@ -86,6 +94,7 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
 @click.option("--size", type=click.IntRange(32), default=640, show_default=True, help="As in colorize.")
 @click.option("--keep", type=options.FilmPath, help="Folder for what --model paints. [default: thrown away]")
 @click.option("--html", type=options.FilmPath, help="Write a page with curves, worst frames and shots.")
+@options.rate
 @options.matrix
 @options.device
 @options.overwrite
@@ -118,6 +127,8 @@ def command(
 
     started = time.monotonic()
     _check_form(result, truth, lines, model, data)
+    if model is not None and shots not in _SHOTS:
+        raise InputError(f"--shots {shots} lists one film: with --model it is {' or '.join(_SHOTS)}")
     if html is not None and html.exists() and not overwrite:
         raise OverwriteError(f"{html}: exists: --overwrite replaces it")
     device = str(pick_device(device))
@@ -132,11 +143,11 @@ def command(
         else:
             cuts = _painted(model, str(data), keyframes, more, device, after, quiet=quiet)
         for cut in cuts:
-            _score(evaluator, cut, detected=shots == "detect", quiet=quiet)
+            _score(evaluator, cut, shots, quiet=quiet)
     totals = evaluator.totals()
     for remark in _remarks(evaluator.evaluations):
         console.note(remark, quiet=quiet)
-    settings = _settings(model, keyframes, more) | {"shots": "detected" if shots == "detect" else "one"}
+    settings = _settings(model, keyframes, more) | {"shots": _SHOTS.get(shots, shots)}
     if html is not None and gallery is not None:
         title = f"{model} on {data}" if model is not None else " against ".join(map(str, filter(None, (result, truth))))
         write_report(html, title, evaluator.evaluations, totals, gallery, settings)
@@ -175,7 +186,9 @@ def _given(
     mine, true, art = (
         None
         if path is None
-        else after.enter_context(open_film(path, matrix=more["matrix"] if path.is_file() else None))
+        else after.enter_context(
+            open_film(path, matrix=more["matrix"]) if path.is_file() else open_film(path, rate=more["rate"])
+        )
         for path in (result, truth, lines)
     )
     assert mine is not None
@@ -220,27 +233,24 @@ def _clips(data: str, scratch: Path, more: dict[str, Any]) -> Iterator[ClipFolde
     return iter(find_clips(Path(data)))
 
 
-def _score(evaluator: Evaluator, cut: Cut, *, detected: bool, quiet: bool) -> None:
-    from anicolor.frames import FrameRange, Shot
-
-    frames = cut.result.info.frames
-    shots: Sequence[Shot] = [Shot(FrameRange(0, frames))]
-    if detected:
-        shots = _shots(cut.truth or cut.result, quiet=quiet)
-    with console.bar(f"score {Path(cut.name).name}", frames, quiet=quiet) as move:
-        for done in evaluator.score(cut, shots):
+def _score(evaluator: Evaluator, cut: Cut, shots: str, *, quiet: bool) -> None:
+    found = _shots(cut.truth or cut.result, shots, quiet=quiet)
+    with console.bar(f"score {Path(cut.name).name}", cut.result.info.frames, quiet=quiet) as move:
+        for done in evaluator.score(cut, found):
             move(done, "")
 
 
-def _shots(film: Film, *, quiet: bool) -> list[Shot]:
-    from anicolor.shots.detect import detect
+def _shots(film: Film, which: str, *, quiet: bool) -> list[Shot]:
+    from anicolor.frames import FrameRange, Shot
+    from anicolor.shots.detect import find_shots
+    from anicolor.shots.lists import read_shots
 
-    shots = []
+    if which == "one":
+        return [Shot(FrameRange(0, film.info.frames))]
+    if which != "detect":
+        return read_shots(Path(which), film.info)
     with console.bar("shots", film.info.frames, quiet=quiet) as move:
-        for shot in detect(film.read()):
-            shots.append(shot)
-            move(shot.frames.stop, "")
-    return shots
+        return find_shots(film, seen=lambda seen: move(seen, ""))
 
 
 def _settings(model: str | None, keyframes: str | None, more: dict[str, Any]) -> dict[str, str]:

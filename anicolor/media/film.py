@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from anicolor.frames import FrameRange
-from anicolor.media.picture import Picture
+from anicolor.media.picture import Picture, shrunk
 
 __all__ = ["Film", "FilmInfo", "Matrix"]
 
@@ -53,6 +53,13 @@ class Film(ABC):
             ValueError: ``span`` does not lie in the film.
             AnicolorError: a frame cannot be read; the message names it.
         """
+
+    def small(self, side: int) -> Iterator[Picture]:
+        """Yield the whole film on white paper as uint8 RGB pictures of ``side`` x ``side`` pixels; raises as ``read``.
+
+        Their levels may be a few off those of ``read``'s pictures made small, where that is much faster.
+        """
+        return (shrunk(picture, side) for picture in self.read())
 
     @abstractmethod
     def name(self, index: int) -> str:

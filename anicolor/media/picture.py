@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Picture", "Pixels", "from_frame", "to_frame"]
+__all__ = ["Picture", "Pixels", "from_frame", "shrunk", "to_frame"]
 
 Pixels: TypeAlias = npt.NDArray[Any]
 
@@ -60,6 +61,17 @@ class Picture:
         cover = self.alpha[..., None].astype(np.float32) / top
         paper: npt.NDArray[np.float32] = colour * cover + (1 - cover)
         return paper
+
+
+def shrunk(picture: Picture, side: int) -> Picture:
+    """Return the picture on paper as uint8 RGB of ``side`` x ``side`` pixels, each the mean of what it covers."""
+    pixels = picture.pixels
+    if pixels.dtype == np.uint8 and pixels.shape[2] == 3:  # on paper as it is
+        if pixels.shape[:2] == (side, side):
+            return picture
+        return Picture(cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA))
+    small = cv2.resize(picture.on_paper(), (side, side), interpolation=cv2.INTER_AREA)
+    return Picture(np.rint(small * 255).astype(np.uint8))
 
 
 def to_frame(picture: Picture) -> Tensor:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, partial
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
@@ -36,6 +38,15 @@ _TAGGED = {
     9: ("BT.2020", Colorspace.BT2020),
 }
 _MATRICES: dict[Matrix, tuple[str, Any]] = {"bt601": _TAGGED[6], "bt709": _TAGGED[1]}
+# The weights of red and blue in luma.
+_LUMA = {
+    Colorspace.ITU709: (0.2126, 0.0722),
+    Colorspace.FCC: (0.30, 0.11),
+    Colorspace.ITU601: (0.299, 0.114),
+    Colorspace.SMPTE240M: (0.212, 0.087),
+    Colorspace.BT2020: (0.2627, 0.0593),
+}
+_EIGHT_BIT_PLANES = ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p")
 _HIGH_DYNAMIC_RANGE = (16, 18)  # transfer tags PQ and HLG
 _HIDDEN_FRAMES = ("vp8", "mpeg4")  # codecs with packets that show nothing: count what is shown
 _HEAD = 64  # bytes: what a file must have before its header is read
@@ -141,9 +152,15 @@ class VideoFilm(Film):
 
     def read(self, span: FrameRange | None = None) -> Iterator[Picture]:
         """Yield the frames of ``span`` in order; see :class:`Film`."""
-        return self._pictures(self._span(span))
+        return self._pictures(self._span(span), _pixels)
 
-    def _pictures(self, span: FrameRange) -> Iterator[Picture]:
+    def small(self, side: int) -> Iterator[Picture]:
+        """Yield the film small, scaled while it is converted; see :class:`Film`."""
+        if self._look.alpha:
+            return super().small(side)
+        return self._pictures(self._span(None), partial(_small_pixels, side=side))
+
+    def _pictures(self, span: FrameRange, convert: Callable[[Any, _Look, Any], Pixels]) -> Iterator[Picture]:
         reformatter, expected = VideoReformatter(), span.start
         if not span:
             return
@@ -153,7 +170,7 @@ class VideoFilm(Film):
             if (frame.width, frame.height) != self._coded_size:
                 sizes = f"{frame.width}x{frame.height}, frame 0 is {self._coded_size[0]}x{self._coded_size[1]}"
                 raise AnicolorError(f"{self._path}: frame {ordinal} is {sizes}: frames of one film have one size")
-            yield Picture(_turned(_pixels(frame, self._look, reformatter), self._look.turn))
+            yield Picture(_turned(convert(frame, self._look, reformatter), self._look.turn))
             expected += 1
             if expected == span.stop:
                 return
@@ -396,6 +413,58 @@ def _pixels(frame: Any, look: _Look, reformatter: Any) -> Pixels:
     )
     pixels: Pixels = converted.to_ndarray()
     return _widened(pixels, look) if look.depth > 8 else pixels
+
+
+def _small_pixels(frame: Any, look: _Look, reformatter: Any, side: int) -> Pixels:
+    if look.yuv and frame.format.name in _EIGHT_BIT_PLANES:
+        planes = [_shrunk(_plane(frame.planes[index]), side) for index in range(3)]
+        return _rgb(cv2.merge(planes), look)
+    converted = reformatter.reformat(
+        frame,
+        width=side,
+        height=side,
+        format="rgb24",
+        interpolation=Interpolation.AREA,
+        src_colorspace=look.colorspace,
+        src_color_range=ColorRange.JPEG if look.full_range else ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+    )
+    pixels: Pixels = converted.to_ndarray()
+    return pixels
+
+
+def _plane(plane: Any) -> Pixels:
+    pixels: Pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    return pixels[:, : plane.width]
+
+
+def _shrunk(plane: Pixels, side: int) -> Pixels:
+    """Return ``plane`` small, by halves: means of other sizes take OpenCV 20 times longer."""
+    while min(plane.shape) >= 2 * side:
+        height, width = plane.shape[0] // 2, plane.shape[1] // 2
+        plane = cv2.resize(plane[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(plane, (side, side), interpolation=cv2.INTER_LINEAR))
+
+
+def _rgb(yuv: Pixels, look: _Look) -> Pixels:
+    """Return uint8 YUV ``[H, W, 3]`` as RGB."""
+    return np.asarray(cv2.transform(yuv, _from_yuv(*_LUMA[look.colorspace], look.full_range)))
+
+
+@cache
+def _from_yuv(red: float, blue: float, full_range: bool) -> Pixels:
+    """Return the matrix ``[3, 4]`` from YUV levels and 1 to RGB (ITU-R BT.709 and BT.601, section 3)."""
+    green = 1 - red - blue
+    black, luma, chroma = (0, 255, 255) if full_range else (16, 219, 224)
+    to_rgb = np.array(
+        [
+            [1, 0, 2 * (1 - red)],
+            [1, -2 * (1 - blue) * blue / green, -2 * (1 - red) * red / green],
+            [1, 2 * (1 - blue), 0],
+        ]
+    )
+    scaled = to_rgb * (255 / np.array([luma, chroma, chroma]))
+    return np.column_stack([scaled, -scaled @ np.array([black, 128, 128])])
 
 
 def _widened(pixels: Pixels, look: _Look) -> Pixels:

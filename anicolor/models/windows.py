@@ -70,13 +70,14 @@ def paint(
     references: Mapping[int, Reference],
     noise: FrameNoise,
     *,
-    first: int = 0,
+    ordinals: Sequence[int] | None = None,
     steps: int | None = None,
 ) -> Iterator[tuple[FrameRange, Tensor]]:
     """Yield the colours of every frame of a shot that is no keyframe: its range, ``[T, 3, H, W]`` in [0, 1].
 
     ``lines`` returns the lines ``[T, 1, H, W]`` of a range; they and ``references`` have one size, any at all.
-    ``first`` is the film ordinal of the shot's first frame: noise belongs to the frames of the film.
+    ``ordinals`` are the film's own of the shot's frames (None: they count from 0): noise belongs to the frames of the
+    film.
     """
     multiple = colorizer.traits.size_multiple
     padded = {index: _pad_reference(reference, multiple) for index, reference in references.items()}
@@ -92,7 +93,7 @@ def paint(
             lines=art,
             references=tuple(padded[anchor] for anchor in window.anchors),
             first=window.frames.start,
-            seeds=tuple(first + index for index in window.frames),
+            seeds=tuple(index if ordinals is None else ordinals[index] for index in window.frames),
             painted=painted,
         )
         colours = colorizer.colorize(request, noise, steps).clamp(0, 1).cpu()

@@ -1,99 +1,326 @@
-"""Find the cuts of a film, frame by frame: nothing but a few features is held."""
+"""Find the shots of a film, frame by frame: nothing but small sketches of a few frames is held."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain, repeat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from anicolor.frames import FrameRange, Shot
-from anicolor.media.picture import Picture
+from anicolor.frames import FrameRange, Shot, Transition
+from anicolor.media.film import Film
+from anicolor.media.picture import Picture, shrunk
+from anicolor.shots.blends import LONGEST, Blend, blends_before
 from anicolor.shots.histogram import Histogram, histogram, mse
-from anicolor.shots.structure import Thumbnail, change, is_blank, thumbnail
+from anicolor.shots.structure import SIDE, Sketch, change, difference, distance, mixed, sketch, tint
 
-__all__ = ["Detector", "Rule", "detect"]
+__all__ = ["Detector", "Rule", "detect", "find_shots"]
 
 Rule = Literal["structure", "histogram"]
+
+_AHEAD = LONGEST + 9  # frames read before one is decided: the longest mixture, and what tells how good it is
+_BEHIND = LONGEST + 9
+_LONGEST_GAP = 3  # frames; motion does not go on for ever
+_TRIES = 8  # mixtures that overlap
 
 
 @dataclass(frozen=True)
 class Detector:
-    """How cuts are found; the defaults were measured (docs/decisions/0003-shots-on-line-art.md).
+    """How shots are found; the defaults were measured (docs/decisions/0003-shots-on-line-art.md).
 
     ``structure``, for line art and colour: a frame opens a shot when at least ``change`` of it is not found
     in the frame before, and that is ``isolation`` times more than any change within ``window`` frames on
-    either side. A cut stands alone; fast motion and flashes do not. Between two cuts lie ``window + 1`` frames or
-    more; the first and the last shot may be shorter.
+    either side: fast motion and flashes do not stand alone. Where everything else stands still (twice ``clean``),
+    ``faint`` is enough: cuts over the same background. Unless it is ``clean`` times more, the pictures
+    around it must also be sharp, not amid a movement, and not come back within ``back`` frames: pans and things that
+    pass in front open no shot. A dissolve or a fade is a mixture whose ends differ by at least ``blend``.
+    A shot has ``window + 1`` frames or more.
 
     ``histogram``, the papers' rule for finished film (Shi et al., section 4.1): the mean squared difference
     of neighbouring histograms is greater than ``mse``.
     """
 
     rule: Rule = "structure"
-    change: float = 0.11
+    change: float = 0.12
     isolation: float = 1.5
     window: int = 3
+    clean: float = 3.0
+    faint: float = 0.07
+    back: int = 16
+    blend: float = 0.2
     mse: float = 200.0
 
 
+@dataclass(frozen=True)
+class _Opening:
+    """A frame that opens a shot."""
+
+    index: int
+    score: float
+    kind: Transition = "cut"
+    blend: FrameRange | None = None
+
+
 def detect(pictures: Iterable[Picture], detector: Detector | None = None) -> Iterator[Shot]:
-    """Yield the shots of a film in order, each as soon as it is closed; together they cover every frame.
+    """Yield the shots of a film in order, each as soon as it is known; together they cover every frame.
 
-    A shot's score is that of the cut that opened it: the change in [0, 1], or the histograms' mean squared
-    difference. For progress, count ``pictures`` as they are taken.
+    A shot's score is that of the transition that opened it: the change in [0, 1], or the histograms' mean squared
+    difference. For progress, count ``pictures`` as they are taken; pictures of 64x64 pixels are enough.
     """
-    start, opened, index = 0, 0.0, -1
-    for index, score in enumerate(_openings(pictures, detector or Detector())):
-        if score > 0 and index > 0:
-            yield Shot(FrameRange(start, index), opened)
-            start, opened = index, score
-    if index >= 0:
-        yield Shot(FrameRange(start, index + 1), opened)
+    detector = detector or Detector()
+    counted = _Counted(pictures)
+    rule = _by_histogram if detector.rule == "histogram" else _by_structure
+    last = _Opening(0, 0.0)
+    for opening in rule(counted, detector):
+        yield _shot(last, opening.index)
+        last = opening
+    if counted.count:
+        yield _shot(last, counted.count)
 
 
-def _openings(pictures: Iterable[Picture], detector: Detector) -> Iterator[float]:
-    """Yield for each frame the score of the cut in front of it, 0 where there is none."""
-    if detector.rule == "histogram":
-        return (score if score > detector.mse else 0.0 for score in _histogram_changes(pictures))
-    return _peaks(_structure_changes(pictures), detector)
+def find_shots(film: Film, detector: Detector | None = None, seen: Callable[[int], None] | None = None) -> list[Shot]:
+    """Return the shots of ``film``, read small; ``seen`` is told how many frames have been looked at.
+
+    Raises:
+        AnicolorError: a frame cannot be read.
+    """
+    detector = detector or Detector()
+    # Histograms count pixels: theirs must be the film's own.
+    pictures = film.read() if detector.rule == "histogram" else film.small(SIDE)
+    return list(detect(_told(pictures, seen), detector))
 
 
-def _histogram_changes(pictures: Iterable[Picture]) -> Iterator[float]:
+def _told(pictures: Iterator[Picture], seen: Callable[[int], None] | None) -> Iterator[Picture]:
+    for count, picture in enumerate(pictures, 1):
+        yield picture
+        if seen is not None:
+            seen(count)
+
+
+def _shot(opening: _Opening, stop: int) -> Shot:
+    return Shot(FrameRange(opening.index, stop), opening.score, opening.kind, opening.blend)
+
+
+class _Counted:
+    """Pictures, and how many were taken."""
+
+    def __init__(self, pictures: Iterable[Picture]) -> None:
+        self._pictures = iter(pictures)
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Picture]:
+        for picture in self._pictures:
+            self.count += 1
+            yield picture
+
+
+def _by_histogram(pictures: Iterable[Picture], detector: Detector) -> Iterator[_Opening]:
     before: Histogram | None = None
-    for picture in pictures:
+    for index, picture in enumerate(pictures):
         now = histogram(_levels(picture))
-        yield 0.0 if before is None else mse(before, now)
+        score = 0.0 if before is None else mse(before, now)
+        if score > detector.mse:
+            yield _Opening(index, score)
         before = now
 
 
-def _structure_changes(pictures: Iterable[Picture]) -> Iterator[float]:
-    """Yield each frame's change since the last frame that shows anything: an empty page opens no shot."""
-    before: Thumbnail | None = None
+def _by_structure(pictures: Iterable[Picture], detector: Detector) -> Iterator[_Opening]:
+    reel, blends = _Reel(), _Blends(detector)
     for picture in pictures:
-        now = thumbnail(_levels(picture))
-        if is_blank(now):
-            yield 0.0
-            continue
-        yield 0.0 if before is None else change(before, now)
-        before = now
+        reel.add(sketch(shrunk(picture, SIDE).pixels))
+        blends.look(reel)
+        if reel.stop > _AHEAD:
+            yield from _opening(reel, blends, detector, reel.stop - 1 - _AHEAD)
+    blends.close(reel)
+    for index in range(max(0, reel.stop - _AHEAD), reel.stop):
+        yield from _opening(reel, blends, detector, index)
 
 
-def _peaks(changes: Iterable[float], detector: Detector) -> Iterator[float]:
-    """Yield the changes that stand alone, and 0 for the others."""
-    window = detector.window
-    seen = deque(repeat(0.0, window), maxlen=2 * window + 1)
-    for value in chain(changes, repeat(0.0, window)):
-        seen.append(value)
-        if len(seen) == seen.maxlen:
-            here = seen[window]
-            beside = max((v for i, v in enumerate(seen) if i != window), default=0.0)
-            alone = here > detector.change and here >= detector.isolation * beside
-            yield here if alone else 0.0
+def _opening(reel: _Reel, blends: _Blends, detector: Detector, index: int) -> Iterator[_Opening]:
+    blend = blends.at(index)
+    if blend is None:
+        score = _cut(reel, detector, index)
+        if score > 0:
+            yield _Opening(index, score)
+    elif index == blend.middle:
+        ends = change(reel[blend.frames.start - 1], reel[blend.frames.stop])
+        yield _Opening(index, ends, blend.kind, blend.frames)
+
+
+class _Reel:
+    """The sketches of the frames around the one at work, and how much each differs from what was seen before it."""
+
+    def __init__(self) -> None:
+        self.stop = 0
+        self._sketches: deque[Sketch] = deque(maxlen=_BEHIND + 1 + _AHEAD)
+        self._steps: deque[float] = deque(maxlen=_BEHIND + 1 + _AHEAD)
+        self._before: deque[Sketch | None] = deque(maxlen=_BEHIND + 1 + _AHEAD)
+        self._details: deque[float] = deque(maxlen=LONGEST + 2)
+        self._gaps: deque[int] = deque(maxlen=_BEHIND + 1 + _AHEAD)
+        self._exact: dict[int, float] = {}
+        self._visible: Sketch | None = None
+        self._gap = 1
+
+    @property
+    def start(self) -> int:
+        """The first frame that is still held."""
+        return self.stop - len(self._sketches)
+
+    def __getitem__(self, index: int) -> Sketch:
+        return self._sketches[index - self.start]
+
+    def add(self, picture: Sketch) -> None:
+        """Add the next frame; an empty page differs from nothing."""
+        before = None if picture.blank else self._visible
+        self._sketches.append(picture)
+        self._details.append(picture.detail)
+        self._before.append(before)
+        self._steps.append(0.0 if before is None else difference(before, picture))
+        self._gaps.append(self._gap)
+        self._exact.pop(self.start - 1, None)
+        self._gap = self._gap + 1 if picture.blank else 1
+        self._visible = self._visible if picture.blank else picture
+        self.stop += 1
+
+    def held(self, first: int, stop: int) -> range:
+        """Return those of the frames ``first:stop`` that are held."""
+        return range(max(first, self.start), min(stop, self.stop))
+
+    def most(self, index: int) -> float:
+        """Return what :meth:`step` does not exceed; cheap."""
+        return self._exact.get(index, self._steps[index - self.start])
+
+    def step(self, index: int) -> float:
+        """Return the change of frame ``index`` since the last frame that shows anything."""
+        if index not in self._exact:
+            before = self._before[index - self.start]
+            self._exact[index] = 0.0 if before is None else change(before, self[index])
+        return self._exact[index]
+
+    def gap(self, index: int) -> int:
+        """Return how many steps of motion :meth:`step` holds: more than one behind empty pages."""
+        return min(self._gaps[index - self.start], _LONGEST_GAP)
+
+    def details(self) -> npt.NDArray[np.float64]:
+        """Return the details of the last frames, enough for the longest mixture."""
+        return np.array(self._details)
+
+
+class _Blends:
+    """Mixtures: of those that overlap, the one that fits best."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._open: list[Blend] = []
+        self._found: deque[Blend] = deque()
+
+    def look(self, reel: _Reel) -> None:
+        """Look for mixtures that end in front of the newest frame."""
+        newest = reel.stop - 1
+        if self._open:
+            # The first half of a fade looks like a dissolve: wait for the second.
+            ended = newest > max(blend.frames.stop + len(blend.frames) for blend in self._open) + 2
+            waited = newest - min(blend.frames.start for blend in self._open) >= _AHEAD - 2
+            if ended or waited:
+                self.close(reel)
+        self._open.extend(blends_before(reel.details(), newest))
+
+    def close(self, reel: _Reel) -> None:
+        """Decide between the mixtures that were found."""
+        taken: list[Blend] = []
+        for blend in sorted(self._open, key=lambda blend: blend.cost)[:_TRIES]:
+            if not any(map(blend.overlaps, taken)) and _is_mixture(reel, self._detector, blend):
+                taken.append(blend)
+        self._found.extend(sorted(taken, key=lambda blend: blend.frames))
+        self._open.clear()
+
+    def at(self, index: int) -> Blend | None:
+        """Return the mixture that frame ``index`` belongs to or ends; frames are asked for in order."""
+        while self._found and self._found[0].frames.stop < index:
+            self._found.popleft()
+        return self._found[0] if self._found and self._found[0].frames.start <= index else None
+
+
+def _is_mixture(reel: _Reel, detector: Detector, blend: Blend) -> bool:
+    """Say whether a mixture leads to another picture, by small steps, and looks like one of both."""
+    first, stop = blend.frames.start - 1, blend.frames.stop
+    old, new = reel[first], reel[stop]
+    ends = change(old, new)
+    if ends <= detector.blend:
+        return False
+    whole, middle = distance(old, new), reel[blend.middle]
+    halves = distance(old, middle), distance(middle, new)
+    if blend.kind == "dissolve" and min(halves) < 0.12 * whole:
+        return False
+    quarters = (first + round((stop - first) * quarter / 4) for quarter in (1, 2, 3))
+    if sum(distance(_mixture(reel, blend, i), reel[i]) for i in quarters) > 3 * 0.45 * whole:
+        return False
+    steps = [distance(reel[i], reel[i + 1]) for i in range(first, stop)]
+    far = max(whole, *halves)  # a fade goes through black, which may be further away than the next shot
+    if max(steps) > 0.7 * far or sum(steps) > 0.3 * far * len(steps):
+        return False
+    return not _comes_back(reel, detector, first, stop, 0.0)
+
+
+def _mixture(reel: _Reel, blend: Blend, index: int) -> Sketch:
+    """Return what frame ``index`` of a mixture should look like."""
+    old, new = reel[blend.frames.start - 1], reel[blend.frames.stop]
+    share = (index - blend.frames.start + 1) / (len(blend.frames) + 1)
+    if blend.kind == "dissolve":
+        return mixed(old, new, share)
+    # The flat colour is not known: only the structure is compared.
+    flat = replace(old, picture=np.zeros_like(old.picture))
+    faded = mixed(old, flat, 2 * share) if share < 0.5 else mixed(flat, new, 2 * share - 1)
+    return replace(faded, mean=reel[index].mean)
+
+
+def _cut(reel: _Reel, detector: Detector, index: int) -> float:
+    """Return the score of the cut in front of frame ``index``, 0 where there is none."""
+    shortest = detector.window + 1
+    if reel.most(index) <= detector.faint or index < shortest or reel.stop - index < shortest:
+        return 0.0
+    score = reel.step(index)
+    if score <= detector.faint:
+        return 0.0
+    beside = _beside(reel, detector, index, score) * reel.gap(index)
+    least = detector.change if score < 2 * detector.clean * beside else detector.faint
+    if score <= least or score < detector.isolation * beside:
+        return 0.0
+    if score >= detector.clean * beside:
+        return score
+    moving = min(reel.step(index - 1), reel.step(index + 1)) > 0.5 * score
+    if moving or _blurred(reel, index) or _comes_back(reel, detector, index - 1, index, 0.5 * score):
+        return 0.0
+    return score
+
+
+def _beside(reel: _Reel, detector: Detector, index: int, score: float) -> float:
+    """Return the largest other change near ``index``; those that do not matter are not searched for."""
+    most = 0.0
+    for other in reel.held(index - detector.window, index + detector.window + 1):
+        if other != index and reel.most(other) * 2 * detector.clean > score:
+            most = max(most, reel.step(other))
+    return most
+
+
+def _blurred(reel: _Reel, index: int) -> bool:
+    """Say whether the pictures on both sides have much less detail than others near them."""
+    before = [reel[i].detail for i in reel.held(index - 8, index)]
+    after = [reel[i].detail for i in reel.held(index, index + 8)]
+    return before[-1] < 0.45 * max(before) and after[0] < 0.45 * max(after)
+
+
+def _comes_back(reel: _Reel, detector: Detector, last: int, first: int, alike: float) -> bool:
+    """Say whether what is seen up to ``last`` is seen again soon from ``first`` on: something passed in front."""
+    before = [reel[i] for i in reversed(reel.held(last + 1 - detector.back, last + 1)) if not reel[i].blank]
+    after = [reel[i] for i in reel.held(first, first + detector.back) if not reel[i].blank]
+    alike = max(alike, detector.change)
+    pairs = product(before[::3], after[::3])
+    return any(change(a, b) < alike for a, b in pairs if tint(a, b) < alike)
 
 
 def _levels(picture: Picture) -> npt.NDArray[Any]:

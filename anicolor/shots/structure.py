@@ -6,74 +6,119 @@ shot is not.
 
 from __future__ import annotations
 
-from itertools import product
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
 
-__all__ = ["Thumbnail", "change", "is_blank", "thumbnail"]
+__all__ = ["SIDE", "Sketch", "change", "difference", "distance", "mixed", "sketch", "tint"]
 
-Thumbnail = npt.NDArray[np.float32]
+Levels = npt.NDArray[np.float32]
 
-_SIZE = 64
+SIDE = 64
+"""Pixels of a side of what a sketch is made from."""
+
+_SIZE = 32
 _BLOCK = 8
-# How far a block is looked for: a tenth of the picture, in pixels of the thumbnail.
-_REACH = 6
+_ROW = _SIZE // _BLOCK
+# How far a block is looked for: a tenth of the picture, in pixels of the sketch.
+_REACH = 3
+_SHIFTS = 2 * _REACH + 1
 # Levels of 255. Fainter pictures are noise: they have no structure to compare.
 _NOISE = 2.0
-# Below this, frames are alike as they stand, and the search, which is slow, could only lower it.
-_ALIKE = 0.05
 
 
-def thumbnail(pixels: npt.NDArray[Any]) -> Thumbnail:
-    """Return ``pixels`` (uint8 RGB ``[H, W, 3]``) as float32 ``[64, 64, 3]``, in levels of 255."""
-    small = cv2.resize(pixels, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    soft: Thumbnail = cv2.GaussianBlur(small, (0, 0), 0.7)
-    return soft
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """What is kept of a frame, in levels of 255.
+
+    ``picture`` float32 ``[32, 32, 3]`` about its own ``mean`` ``[3]``; ``energy`` is the sum of its squares,
+    ``detail`` the mean square of what a blur of 3x3 takes away from 64x64 pixels.
+    """
+
+    picture: Levels
+    mean: Levels
+    energy: float
+    detail: float
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is drawn: an empty page, black, or one flat colour."""
+        return self.energy <= _NOISE**2 * self.picture.size
 
 
-def is_blank(picture: Thumbnail) -> bool:
-    """Say whether nothing is drawn: an empty page, black, or one flat colour."""
-    return _energy(picture - _mean(picture)) <= _NOISE**2 * picture.size
+def sketch(pixels: npt.NDArray[Any]) -> Sketch:
+    """Return the sketch of ``pixels``, uint8 RGB ``[64, 64, 3]``."""
+    fine = pixels.astype(np.float32)
+    edges = (fine - cv2.blur(fine, (3, 3))).ravel()
+    coarse = cv2.resize(fine, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
+    mean = np.array(cv2.mean(coarse)[:3], np.float32)  # 20 times faster than numpy's
+    coarse -= mean
+    return Sketch(coarse, mean, _dot(coarse, coarse), float(edges @ edges) / edges.size)
 
 
-def change(before: Thumbnail, after: Thumbnail) -> float:
+def difference(before: Sketch, after: Sketch) -> float:
+    """Return :func:`change` without the search: never less, and twenty times faster."""
+    rest = before.picture - after.picture
+    return (_tint(before, after) + _dot(rest, rest)) / _energy(before, after)
+
+
+def change(before: Sketch, after: Sketch) -> float:
     """Return how little of one picture is found in the other: 0 the same, 1 nothing in common.
 
     The squared change of the mean colour, plus what differs about the means after the best local shift of
     every block, over the energy of both pictures.
     """
-    means = _mean(before), _mean(after)
-    # Each about its own mean: a few lines count on a white page, and so does how much ink there is.
-    a, b = before - means[0], after - means[1]
-    tint = _energy(means[0] - means[1]) * a.size / means[0].size
-    energy = tint + _energy(a) + _energy(b) + 2 * _NOISE**2 * a.size
-    as_it_stands = (tint + _energy(a - b)) / energy
-    if as_it_stands <= _ALIKE:
-        return as_it_stands
+    return distance(before, after) / _energy(before, after)
+
+
+def distance(before: Sketch, after: Sketch) -> float:
+    """Return :func:`change` in squared levels, not over the energy of the pictures."""
+    a, b = before.picture, after.picture
     # Both ways: what enters a picture is found in neither direction, what is uncovered in one.
-    return (tint + min(_unmatched(a, b), _unmatched(b, a))) / energy
+    return _tint(before, after) + min(_unmatched(a, b), _unmatched(b, a))
 
 
-def _mean(picture: Thumbnail) -> Thumbnail:
-    mean: Thumbnail = picture.mean(axis=(0, 1))
-    return mean
+def mixed(old: Sketch, new: Sketch, share: float) -> Sketch:
+    """Return what a mixture with ``share`` of ``new`` looks like; its detail is not known."""
+    picture = (1 - share) * old.picture + share * new.picture
+    return Sketch(picture, (1 - share) * old.mean + share * new.mean, _dot(picture, picture), 0.0)
 
 
-def _energy(picture: Thumbnail) -> float:
-    return float(np.sum(np.square(picture)))
+def tint(a: Sketch, b: Sketch) -> float:
+    """Return the part of :func:`change` that the mean colours make: never more than all, and nearly free."""
+    return _tint(a, b) / _energy(a, b)
 
 
-def _unmatched(where: Thumbnail, blocks: Thumbnail) -> float:
+def _tint(a: Sketch, b: Sketch) -> float:
+    # Each about its own mean: a few lines count on a white page, and so does how much ink there is.
+    step = a.mean - b.mean
+    return float(step @ step) * _SIZE**2
+
+
+def _energy(a: Sketch, b: Sketch) -> float:
+    return _tint(a, b) + a.energy + b.energy + 2 * _NOISE**2 * a.picture.size
+
+
+def _dot(a: Levels, b: Levels) -> float:
+    return float(a.ravel() @ b.ravel())
+
+
+def _unmatched(where: Levels, blocks: Levels) -> float:
     """Sum over ``blocks``' blocks of the least squared difference to ``where``, near their own place."""
     wide = cv2.copyMakeBorder(where, _REACH, _REACH, _REACH, _REACH, cv2.BORDER_REPLICATE)
-    reach = _BLOCK + 2 * _REACH
-    rest = 0.0
-    for y, x in product(range(0, _SIZE, _BLOCK), repeat=2):
-        block = blocks[y : y + _BLOCK, x : x + _BLOCK]
-        found = cv2.matchTemplate(wide[y : y + reach, x : x + reach], block, cv2.TM_SQDIFF)
-        # OpenCV's sums round to a little below zero.
-        rest += max(0.0, float(found.min()))
-    return rest
+    y, x, c = wide.strides
+    shape = (_ROW, _ROW, _SHIFTS, _SHIFTS, _BLOCK, _BLOCK, 3)
+    patches = as_strided(wide, shape, (_BLOCK * y, _BLOCK * x, y, x, y, x, c), writeable=False)
+    wanted = blocks.reshape(_ROW, _BLOCK, _ROW, _BLOCK, 3).swapaxes(1, 2).reshape(_ROW, _ROW, -1, 1)
+    found = (patches.reshape(_ROW, _ROW, _SHIFTS * _SHIFTS, -1) @ wanted)[..., 0]
+    # A patch's own energy: the sums of all 8x8 squares, taken where the blocks begin.
+    sums = cv2.boxFilter(np.square(wide).sum(axis=2), -1, (_BLOCK, _BLOCK), anchor=(0, 0), normalize=False)
+    y, x = sums.strides
+    own = as_strided(sums, shape[:4], (_BLOCK * y, _BLOCK * x, y, x), writeable=False)
+    squares = own.reshape(_ROW, _ROW, -1) - 2 * found
+    # Rounding may take the sum a little below zero.
+    return max(0.0, float(squares.min(axis=2).sum()) + _dot(blocks, blocks))

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from tiny_cuts import HEIGHT, WIDTH, audio_of, cut, files_in, pixels_of, save, save_picture, save_video
 
+from anicolor.frames import FrameRange, Hold
 from anicolor.media.images import read_header
 from anicolor.media.open import open_film
+from anicolor.shots.xdts import xdts
 
 
 def on_white(pixels):
@@ -267,7 +269,7 @@ def test_json(colorize, film, keyframes, out, weights):
         "size": [64, 48],
         "rate": "24/1",
         "frames": 4,
-        "shots": [{"index": 0, "start": 0, "stop": 4, "keyframes": [1, 4], "borrowed": False}],
+        "shots": [{"index": 0, "start": 0, "stop": 4, "drawings": 4, "keyframes": [1, 4], "borrowed": False}],
         "notes": [],
     }
 
@@ -286,7 +288,7 @@ def test_the_plan_as_a_table(colorize, long_film, long_keyframes, out, tmp_path)
     before = files_in(tmp_path)
     outcome = colorize(long_film, long_keyframes, out, "--dry-run")
     assert outcome.code == 0
-    rows = ["shot\tstart\tstop\tkeyframes", "0\t0\t4\t1", "1\t4\t8\t5"]
+    rows = ["shot\tstart\tstop\tdrawings\tkeyframes", "0\t0\t4\t4\t1", "1\t4\t8\t4\t5"]
     assert outcome.out.splitlines() == [*rows, f"8 frames, opdm-small at 64x48 on cpu, into {out}"]
     assert outcome.err == ""
     assert files_in(tmp_path) == before
@@ -331,3 +333,17 @@ def test_a_tall_odd_size_goes_through(colorize, tmp_path, out):
     assert json.loads(outcome.out)["size"] == [23, 40]
     header = read_header(out / "A_0001.png")
     assert (header.width, header.height) == (37, WIDTH)
+
+
+def test_a_time_sheet_replaces_what_is_found(colorize, film, keyframes, out, tmp_path):
+    with open_film(film) as source:
+        text = xdts(source.info, [Hold(FrameRange(0, 3)), Hold(FrameRange(3, 4))])
+    (sheet := tmp_path / "cut.xdts").write_text(text)
+    outcome = colorize(film, keyframes, out, "--xdts", sheet, "--json")
+    assert json.loads(outcome.out)["shots"][0]["drawings"] == 2
+    frames = pixels_of(out)
+    assert all(np.array_equal(frame, cut()[0].colours) for frame in frames[:3])
+    sheet.write_text("no sheet")
+    refused = colorize(film, keyframes, out, "--xdts", sheet, "--overwrite")
+    assert refused.code == 2
+    assert "expected an XDTS time sheet" in refused.err

@@ -22,7 +22,10 @@ def test_shots_json(anicolor, long_film):
         "input": str(long_film),
         "rate": "24/1",
         "frames": 8,
-        "shots": [{"index": 0, "start": 0, "stop": 4}, {"index": 1, "start": 4, "stop": 8}],
+        "shots": [
+            {"index": 0, "start": 0, "stop": 4, "kind": "cut", "blend": None},
+            {"index": 1, "start": 4, "stop": 8, "kind": "cut", "blend": None},
+        ],
     }
     assert scores[0] == 0
     assert 0 < scores[1] <= 1
@@ -31,8 +34,9 @@ def test_shots_json(anicolor, long_film):
 
 def test_shots_as_a_table_has_a_line_a_shot_with_the_drawings_numbers(anicolor, long_film):
     rows = [line.split("\t") for line in anicolor("shots", long_film).out.splitlines()]
-    assert rows[0] == ["shot", "start", "stop", "frames", "numbers", "score"]
+    assert rows[0] == ["shot", "start", "stop", "frames", "numbers", "score", "kind"]
     assert [row[:5] for row in rows[1:]] == [["0", "0", "4", "4", "1-4"], ["1", "4", "8", "4", "5-8"]]
+    assert [row[6] for row in rows[1:]] == ["cut", "cut"]
 
 
 def test_shots_by_the_papers_rule(anicolor, tmp_path):

@@ -142,7 +142,7 @@ def test_paint_pads_inside_and_gives_back_the_size_and_range():
 def test_noise_belongs_to_the_frames_of_the_film():
     lines, references = a_shot()
     recorder = Recorder(Traits(window=3, keyframes=2))
-    painted_by(recorder, lines, references, first=100)
+    painted_by(recorder, lines, references, ordinals=range(100, 200))
     seeds = [seed for request in recorder.requests for seed in request.seeds]
     assert seeds == [100 + index for index in range(9) if index not in references]
     assert [request.first for request in recorder.requests] == [1, 4, 6]

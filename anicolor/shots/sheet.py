@@ -1,0 +1,252 @@
+"""A contact sheet: one page with the first, middle and last frame of every shot, which asks for nothing outside it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from html import escape
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from anicolor.frames import FrameRange, Shot
+from anicolor.media.atomic import write_bytes
+from anicolor.media.film import Film
+from anicolor.media.picture import Picture
+from anicolor.shots.timecode import clock, is_variable, to_timecode
+
+__all__ = ["Sheet"]
+
+# The drawing is stretched to the page, so its own unit is a thousandth of the width and a hundredth of the height.
+_WIDTH, _HEIGHT = 1000, 100
+_COLUMNS = 500
+# A shot's number needs about this share of a wide page.
+_NAMED = 30
+# Pictures are as long as this; smaller where there are many, or the page would be too big for a browser.
+_SIDE, _SMALL_SIDE, _MANY = 320, 200, 150
+_QUALITY = 82
+_LOSSLESS_BYTES_PER_PIXEL = 0.15  # flat colours and clean lines stay below this, grain does not
+
+
+@dataclass(frozen=True)
+class _Thumbnail:
+    """A small WebP file and its size."""
+
+    width: int
+    height: int
+    image: bytes
+
+
+class Sheet:
+    """Keeps small pictures of some frames while the film streams by, and makes the page of them.
+
+    Args:
+        film: whose shots these are.
+        shots: its shots in order.
+        changes: how much each frame differs from the one before, for the curve; without it the cuts' scores are drawn.
+    """
+
+    def __init__(self, film: Film, shots: Sequence[Shot], changes: Sequence[float] = ()) -> None:
+        self._film, self._shots, self._changes = film, tuple(shots), tuple(changes)
+        self._clock = clock(film)
+        self._side = _SIDE if len(self._shots) <= _MANY else _SMALL_SIDE
+        self._seen: dict[int, _Thumbnail] = {}
+        self.wanted = frozenset(frame for shot in self._shots for frame in _shown(shot))
+        """The ordinals of the frames that the page shows."""
+
+    def see(self, frame: int, picture: Picture) -> None:
+        """Look at a frame of the film; keep it small if the page shows it."""
+        if frame in self.wanted:
+            self._seen[frame] = _thumbnail(picture, self._side, self._film.pixel_aspect)
+
+    def write(self, path: Path, settings: Mapping[str, str]) -> None:
+        """Write the page; ``settings`` is how the shots were found, name and value.
+
+        Raises:
+            ValueError: a frame that the page shows was not seen.
+            AnicolorError: the page cannot be written.
+        """
+        missing = sorted(self.wanted - self._seen.keys())
+        if missing:
+            raise ValueError(f"the contact sheet has not seen frame {missing[0]}")
+        template = Template(files("anicolor.shots").joinpath("sheet.html").read_text(encoding="utf-8"))
+        page = template.substitute(
+            title=escape(self._film.info.path.name),
+            facts="".join(f"<span>{fact}</span>" for fact in _facts(self._film, self._shots)),
+            settings="".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in settings.items()),
+            film=_overview(self._film, self._shots, self._changes),
+            shots="".join(self._card(index, shot) for index, shot in enumerate(self._shots)),
+        )
+        # A file name that is no UTF-8 comes as lone surrogates, which no page can carry.
+        write_bytes(path, page.encode("utf-8", "replace"))
+
+    def _card(self, index: int, shot: Shot) -> str:
+        pictures = "".join(self._figure(frame) for frame in _shown(shot))
+        code = to_timecode(shot.frames.start, self._film.info.rate)
+        return (
+            f'<article class="shot" id="shot-{index}"><header><h3>{index}</h3>'
+            f'<b>{_numbers(self._film, shot.frames)}</b><span class="soft">{self._long(shot)}</span>'
+            f'<span class="cut-in"><span class="soft">{code}</span>{_opening(self._film, index, shot)}</span></header>'
+            f'<div class="strip">{pictures}</div></article>'
+        )
+
+    def _long(self, shot: Shot) -> str:
+        shown, start, stop = self._clock, shot.frames.start, shot.frames.stop
+        info = self._film.info
+        # Nothing says how long the last frame lasts: as long as the rate has it.
+        end = shown(stop) if stop < info.frames else shown(stop - 1) + 1 / info.rate
+        return f"{_counted(len(shot.frames), 'frame')}, {float(end - shown(start)):.2f} s"
+
+    def _figure(self, frame: int) -> str:
+        seen, number = self._seen[frame], self._film.info.numbers[frame]
+        data = base64.b64encode(seen.image).decode("ascii")
+        size = f'width="{seen.width}" height="{seen.height}"'
+        picture = f'<img src="data:image/webp;base64,{data}" {size} alt="frame {number}" decoding="async">'
+        return f"<figure>{picture}<figcaption>{number}</figcaption></figure>"
+
+
+def _shown(shot: Shot) -> list[int]:
+    """Return the first, middle and last frame of a shot, each once."""
+    first, last = shot.frames.start, shot.frames.stop - 1
+    return sorted({first, (first + last) // 2, last})
+
+
+def _thumbnail(picture: Picture, side: int, pixel_aspect: Fraction) -> _Thumbnail:
+    width = max(1, round(picture.width * pixel_aspect))
+    scale = min(1, side / max(width, picture.height))
+    size = max(1, round(width * scale)), max(1, round(picture.height * scale))
+    small = cv2.resize(picture.on_paper(), size, interpolation=cv2.INTER_AREA)
+    pixels = cv2.cvtColor(np.rint(small * 255).astype(np.uint8), cv2.COLOR_RGB2BGR)
+    lossless = _webp(pixels, 101)  # OpenCV's number for lossless
+    small_enough = len(lossless) <= _LOSSLESS_BYTES_PER_PIXEL * size[0] * size[1]
+    return _Thumbnail(*size, lossless if small_enough else _webp(pixels, _QUALITY))
+
+
+def _webp(pixels: npt.NDArray[Any], quality: int) -> bytes:
+    return bytes(cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])[1])
+
+
+def _facts(film: Film, shots: Sequence[Shot]) -> Iterator[str]:
+    info = film.info
+    yield f"<b>{_counted(len(shots), 'shot')}</b>"
+    yield _counted(info.frames, "frame")
+    rate = f"{info.rate.numerator}/{info.rate.denominator}" if info.rate.denominator > 1 else str(info.rate)
+    yield f"{'about ' if is_variable(film) else ''}{rate} frames a second"
+    yield to_timecode(info.frames, info.rate)
+    yield f"{info.width}\N{MULTIPLICATION SIGN}{info.height}"
+    for kind in ("dissolve", "fade"):
+        count = sum(shot.kind == kind for shot in shots)
+        if count:
+            yield _counted(count, kind)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _numbers(film: Film, frames: FrameRange) -> str:
+    first, last = film.info.numbers[frames.start], film.info.numbers[frames.stop - 1]
+    return f"{first}" if first == last else f"{first} to {last}"
+
+
+def _opening(film: Film, index: int, shot: Shot) -> str:
+    if index == 0:
+        return ""
+    blend = f" {_numbers(film, shot.blend)}" if shot.blend else ""
+    return f'<span class="kind {shot.kind}">{shot.kind}{blend} <span class="score">{shot.score:.3g}</span></span>'
+
+
+def _overview(film: Film, shots: Sequence[Shot], changes: Sequence[float]) -> str:
+    """Return the film from left to right: its shots, and what opened them how clearly."""
+    count = film.info.frames
+    top = max([shot.score for shot in shots] + list(changes)) or 1.0
+    drawn = [
+        *(_band(film, index, shot) for index, shot in enumerate(shots)),
+        *(_mixed(shot, count) for shot in shots if shot.blend),
+        _curve(changes, top),
+        *(_stems(kind, shots, count, top) for kind in ("cut", "dissolve", "fade")),
+    ]
+    svg = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+    svg += f'aria-label="the shots of the film">{"".join(drawn)}</svg>'
+    named = "".join(
+        f'<a href="#shot-{index}" style="left:{_percent(shot.frames.start, count)}">{index}</a>'
+        for index, shot in enumerate(shots)
+        if len(shot.frames) * _NAMED >= count
+    )
+    ticks = "".join(
+        f'<span style="left:{_percent(frame, count)}">{to_timecode(frame, film.info.rate)}</span>'
+        for frame in _ticks(film)
+    )
+    level = f'<span class="level">{top:.3g}</span>' if top != 1.0 or any(shot.score for shot in shots) else ""
+    return (
+        f'<div class="area">{level}<div class="names">{named}</div>{svg}</div>'
+        f'<div class="axis" aria-hidden="true">{ticks}</div>{_legend(shots, bool(changes))}'
+    )
+
+
+def _legend(shots: Sequence[Shot], has_curve: bool) -> str:
+    kinds = [kind for kind in ("cut", "dissolve", "fade") if any(shot.kind == kind for shot in shots[1:])]
+    marks = [f'<span><i class="{kind}"></i>{kind}</span>' for kind in kinds]
+    if marks:
+        marks.append("<span>a line is as high as its score</span>")
+    if has_curve:
+        marks.insert(0, '<span><i class="change"></i>change from frame to frame</span>')
+    return f'<p class="legend">{"".join(marks)}</p>' if marks else ""
+
+
+def _band(film: Film, index: int, shot: Shot) -> str:
+    count, frames = film.info.frames, shot.frames
+    title = f"shot {index}: {_numbers(film, frames)}, {_counted(len(frames), 'frame')}"
+    place = f'x="{_x(frames.start, count)}" width="{_x(len(frames), count)}" height="{_HEIGHT}"'
+    shade = "odd" if index % 2 else "even"
+    return f'<a href="#shot-{index}"><rect class="band {shade}" {place}><title>{title}</title></rect></a>'
+
+
+def _mixed(shot: Shot, count: int) -> str:
+    assert shot.blend is not None
+    place = f'x="{_x(shot.blend.start, count)}" width="{_x(len(shot.blend), count)}" height="{_HEIGHT}"'
+    return f'<rect class="mixed {shot.kind}" {place}/>'
+
+
+def _stems(kind: str, shots: Sequence[Shot], count: int, top: float) -> str:
+    steps = "".join(
+        f"M{_x(shot.frames.start, count)} {_HEIGHT}V{_HEIGHT * (1 - shot.score / top):.1f}"
+        for shot in shots[1:]
+        if shot.kind == kind
+    )
+    return f'<path class="stem {kind}" d="{steps}"/>' if steps else ""
+
+
+def _curve(changes: Sequence[float], top: float) -> str:
+    """Draw the greatest change of each column: more columns than a screen has would only swell the page."""
+    count = len(changes)
+    edges = [count * i // min(_COLUMNS, count) for i in range(min(_COLUMNS, count) + 1)] if count else []
+    points = [
+        f"{_x((start + stop) / 2, count)} {_HEIGHT * (1 - max(changes[start:stop]) / top):.1f}"
+        for start, stop in pairwise(edges)
+    ]
+    return f'<path class="change" d="M{"L".join(points)}"/>' if points else ""
+
+
+def _ticks(film: Film) -> range:
+    """Return the frames to name on the axis: round times, six at most."""
+    second = max(1, round(film.info.rate))
+    steps = (*(second * n for n in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)),)
+    step = next((step for step in steps if film.info.frames <= 6 * step), -(-film.info.frames // 6))
+    return range(0, film.info.frames, step)
+
+
+def _x(place: float, count: int) -> str:
+    return f"{_WIDTH * place / count:.2f}".rstrip("0").rstrip(".")
+
+
+def _percent(place: float, count: int) -> str:
+    return f"{100 * place / count:.2f}%"

@@ -407,7 +407,7 @@ def main() -> None:
             sets |= joined(folder, range(asked.first, asked.first + asked.films))
         report["scores"] = score(sets)
         if asked.only in (None, "speed"):
-            write_film(folder / "speed.mp4", (color for color, _ in draw(plan(asked.first, 12), (720, 1280))), 20)
+            write_film(folder / "speed.mp4", (color for color, _ in draw(plan(asked.first, 6), (720, 1280))), 20)
             report["speed"] = speed(folder / "speed.mp4", asked.repeats)
     print(json.dumps(report, indent=2))
 

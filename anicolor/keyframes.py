@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from anicolor.media.picture import to_frame
 from anicolor.media.sequence import Numbered, list_numbered, list_pattern, parse_name, picture_size, read_picture
 
 __all__ = ["KeyframeFile", "ShotPlan", "assign", "find_keyframes", "load", "ordinals"]
+
+
+_LIST = re.compile(r"[0-9, ]*[0-9][0-9, ]*")
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,13 @@ def ordinals(where: str, info: FilmInfo) -> frozenset[int]:
     Raises:
         InputError: no such folder, no list of numbers, or a number that is not in the film.
     """
+    if not where.strip():
+        raise InputError("expected keyframes: a folder of them, or numbers like 0,16,32")
     path = Path(where)
-    if path.exists() or not where.replace(",", "").strip().isdigit():
+    if path.exists() or not _LIST.fullmatch(where):
         numbers = [image.number for image in _numbered(path)]
     else:
-        numbers = [int(number) for number in where.split(",") if number.strip()]
+        numbers = [int(number) for number in where.replace(",", " ").split()]
     for number in numbers:
         if number not in info.numbers:
             raise InputError(f"{where}: number {number} is not in {info.path}, which has {_range(info)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -78,7 +77,7 @@ def read_pretrained(weights: Pretrained, path: Path | None = None) -> dict[str, 
     found = find_pretrained(weights, path)
     try:
         state = torch.load(found, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # torch's unpickler raises whatever the damage comes to: KeyError, IndexError ...
         raise AnicolorError(f"{found}: damaged, or not {weights.what}: take a whole copy") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise AnicolorError(f"{found}: expected a state dict with {weights.what}, found something else")

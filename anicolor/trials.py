@@ -24,7 +24,13 @@ def spaced(numbers: Sequence[int], every: int) -> tuple[int, ...]:
 
 
 def paint_clip(
-    clip: ClipFolder, keyframes: Sequence[int], colorizer: Colorizer, out: Path, settings: Settings
+    clip: ClipFolder,
+    keyframes: Sequence[int],
+    colorizer: Colorizer,
+    out: Path,
+    settings: Settings,
+    *,
+    overwrite: bool = False,
 ) -> Iterator[int]:
     """Paint the line art of ``clip`` into ``out``, given its own colours at ``keyframes``; yield the frames done.
 
@@ -44,5 +50,5 @@ def paint_clip(
             for number in keyframes:
                 shutil.copy(truth[number], given)
         plan = make_plan(film, given, settings)
-        for step in colorize(film, plan, colorizer, out, settings):
+        for step in colorize(film, plan, colorizer, out, settings, overwrite=overwrite):
             yield step.done

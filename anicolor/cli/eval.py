@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_LARGEST = 8192  # pixels a side
 _DRAWN_FRAMES, _DRAWN_SIZE = 33, 512  # of the scenes of --data drawn
 
 _SHOTS = {"detect": "detected", "one": "one"}
@@ -53,8 +54,9 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
     if value is None:
         return None
     sides = value.lower().split("x")
-    if len(sides) > 2 or not all(side.isdigit() and int(side) for side in sides):
-        raise click.BadParameter(f"{value!r} is no size: expected one like 224 or 640x360")
+    whole = len(sides) <= 2 and all(side.isascii() and side.isdecimal() for side in sides)
+    if not whole or not all(1 <= int(side) <= _LARGEST for side in sides):
+        raise click.BadParameter(f"{value!r} is no size: expected one like 224 or 640x360, {_LARGEST} at most")
     return int(sides[-1]), int(sides[0])
 
 
@@ -129,8 +131,8 @@ def command(
     _check_form(result, truth, lines, model, data)
     if model is not None and shots not in _SHOTS:
         raise InputError(f"--shots {shots} lists one film: with --model it is {' or '.join(_SHOTS)}")
-    if html is not None and html.exists() and not overwrite:
-        raise OverwriteError(f"{html}: exists: --overwrite replaces it")
+    if html is not None:
+        _check_page(html, overwrite=overwrite)
     device = str(pick_device(device))
     ways = ("mask", "flow", "flow_from", "resize", "raft_weights", "lpips_weights", "fid_weights")
     gallery = Gallery() if html else None
@@ -141,7 +143,7 @@ def command(
             assert result is not None
             cuts = iter((_given(result, truth, lines, keyframes, more, after),))
         else:
-            cuts = _painted(model, str(data), keyframes, more, device, after, quiet=quiet)
+            cuts = _painted(model, str(data), keyframes, more | {"overwrite": overwrite}, device, after, quiet=quiet)
         for cut in cuts:
             _score(evaluator, cut, shots, quiet=quiet)
     totals = evaluator.totals()
@@ -169,6 +171,16 @@ def _check_form(
         raise InputError("--model needs clips to paint: give --data")
     if model is not None and any(path is not None for path in (result, truth, lines)):
         raise InputError("--model paints the clips of --data: leave PRED, TRUTH and --lines out")
+
+
+def _check_page(page: Path, *, overwrite: bool) -> None:
+    """Refuse, before any work, a page that cannot be written, or that has the name of a frame or a video."""
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{page}: expected a name that ends in .html")
+    if page.is_dir() or not page.parent.is_dir():
+        raise InputError(f"{page}: expected a file, in a folder that is there")
+    if page.exists() and not overwrite:
+        raise OverwriteError(f"{page}: exists: --overwrite replaces it")
 
 
 def _given(
@@ -210,27 +222,33 @@ def _painted(
     colorizer = load_colorizer(model, more["weights"], device)
     settings = Settings("none", more["steps"], more["seed"], more["size"], borrow=True)
     scratch = Path(after.enter_context(tempfile.TemporaryDirectory(prefix="anicolor-eval-")))
-    for clip in _clips(data, scratch, more):
+    for clip, name in _clips(data, scratch, more):
         with open_film(clip.color) as true, open_film(clip.line) as art:
             info = true.info
-            given = ordinals(keyframes, info) if keyframes else None
+            Cut(name, true, lines=art)  # says which of the clip's own files do not fit
+            given = ordinals(keyframes, info) if keyframes is not None else None
             numbers = [info.numbers[index] for index in sorted(given)] if given else spaced(info.numbers, more["every"])
-            out = (more["keep"] or scratch / "painted") / clip.path.resolve().name
-            with console.bar(f"paint {clip.path.name}", info.frames, quiet=quiet) as move:
-                for done in paint_clip(clip, numbers, colorizer, out, settings):
+            out = (more["keep"] or scratch / "painted") / name
+            with console.bar(f"paint {name}", info.frames, quiet=quiet) as move:
+                for done in paint_clip(clip, numbers, colorizer, out, settings, overwrite=more["overwrite"]):
                     move(done, "")
             with open_film(out) as mine:
                 places = frozenset(info.numbers.index(number) for number in numbers)
-                yield Cut(clip.path.resolve().name, mine, true, art, places, more["resize"])
+                yield Cut(name, mine, true, art, places, more["resize"])
 
 
-def _clips(data: str, scratch: Path, more: dict[str, Any]) -> Iterator[ClipFolder]:
+def _clips(data: str, scratch: Path, more: dict[str, Any]) -> Iterator[tuple[ClipFolder, str]]:
+    """Yield the clips and their names, which tell those of two folders apart."""
     from anicolor.data.clips import draw_clips, find_clips
     from anicolor.data.synthetic import DrawnSettings
 
     if data == "drawn":
-        return draw_clips(scratch / "drawn", more["clips"], DrawnSettings(frames=_DRAWN_FRAMES, size=_DRAWN_SIZE))
-    return iter(find_clips(Path(data)))
+        drawn = DrawnSettings(frames=_DRAWN_FRAMES, size=_DRAWN_SIZE)
+        yield from ((clip, clip.path.name) for clip in draw_clips(scratch / "drawn", more["clips"], drawn))
+        return
+    for clip in find_clips(Path(data)):
+        inside = clip.path.relative_to(data).parts
+        yield clip, "-".join(inside) or clip.path.resolve().name
 
 
 def _score(evaluator: Evaluator, cut: Cut, shots: str, *, quiet: bool) -> None:

@@ -133,8 +133,10 @@ class Evaluator:
                     take.close()
             yield index + 1
         series = tuple(take.series(self._names(cut)) for take in takes)
-        left_out += [LeftOut(s.metric, self._nothing(s.metric)) for s in series if s.mean is None]
-        self._expect(left_out)
+        bare = dict.fromkeys(s.metric for s in series if s.mean is None)
+        left_out += [LeftOut(metric, self._nothing(metric)) for metric in bare]
+        taken = {take.metric.group for take, s in zip(takes, series, strict=True) if s.mean is not None}
+        self._expect([out for out in left_out if _group(out.metric) not in taken])
         self.evaluations.append(
             Evaluation(
                 name=cut.name,
@@ -221,14 +223,13 @@ class Evaluator:
 
     def _expect(self, left_out: Sequence[LeftOut]) -> None:
         for out in left_out:
-            group = out.metric.split("[")[0].replace("_", "-")
-            if group in self.wish.groups:
-                raise InputError(f"--{group}: {out.why}")
+            if _group(out.metric) in self.wish.groups:
+                raise InputError(f"--{_group(out.metric)}: {out.why}")
 
     def _nothing(self, metric: str) -> str:
         if metric == "cdc":
             return "expected frames one, two and four apart that are no keyframes, in a shot of 5 frames or more"
-        return "no frame to compute it of is left: all are keyframes, or nothing is drawn on them"
+        return "nothing is left to compute it of: frames are keyframes, empty, or all ink"
 
     def _source(self, cut: Cut) -> str | None:
         wanted = self.wish.flow_from or ("truth" if cut.truth is not None else "lines")
@@ -308,6 +309,11 @@ class _Take:
             truth_frames=tuple(score.truth for score in self._frames) if own else (),
             truth_shots=tuple(score.truth for score in self._shots) if own else (),
         )
+
+
+def _group(metric: str) -> str:
+    """Return the flag of a metric: ``warp-error`` of ``warp_error[dis]``."""
+    return metric.split("[")[0].replace("_", "-")
 
 
 _NO_TRUTH = "it compares with the ground truth: give TRUTH"

@@ -135,7 +135,7 @@ class _Consistency(Meter):
 def _consistency(of: ColourConsistency, frame: Tensor | None, mask: Tensor | None, counts: bool) -> float | None:
     if frame is None:
         return None
-    if counts:
+    if counts and (mask is None or bool(mask.any())):
         return of.see(frame[0], mask)
     of.skip()
     return None

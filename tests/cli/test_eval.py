@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -204,6 +205,62 @@ def test_html_is_one_page(anicolor, painted, truth, tmp_path):
     assert anicolor(*asked, "--overwrite").code == 0
 
 
+@pytest.mark.parametrize("name", ["truth/A_0001.png", "gone/page.html", "folder.html"])
+def test_a_page_never_lies_on_a_frame_or_nowhere(anicolor, truth, tmp_path, name):
+    (tmp_path / "folder.html").mkdir()
+    before = files_in(tmp_path)
+    outcome = anicolor("eval", truth, truth, "--psnr", "--html", tmp_path / name, "--overwrite")
+    assert outcome.code == 2
+    assert files_in(tmp_path) == before
+
+
+def test_clips_of_one_name_in_two_folders_are_two_and_may_be_painted_again(anicolor, clips, tmp_path):
+    for scene in ("one", "two"):
+        shutil.copytree(clips / "disc", tmp_path / "nest" / scene / "cut")
+    kept = tmp_path / "kept"
+    asked = ("eval", "--model", "copy", "--data", tmp_path / "nest", "--psnr", "--keep", kept, "--json")
+    facts, _ = scores(anicolor(*asked))
+    assert [film["name"] for film in facts["films"]] == ["one-cut", "two-cut"]
+    assert anicolor(*asked).code == 4
+    assert anicolor(*asked, "--overwrite").code == 0
+
+
+def test_a_clip_that_does_not_fit_itself_is_named_by_its_own_files(anicolor, clips):
+    (clips / "disc" / "line" / "A_0005.png").unlink()
+    outcome = anicolor("eval", "--model", "copy", "--data", clips / "disc", "--psnr")
+    assert outcome.code == 2
+    assert f"{clips / 'disc' / 'color'} has 6 frames" in outcome.err
+
+
+@pytest.mark.parametrize("given", ["3,9", "3, 9", "3 9", "3,9,"])
+def test_lists_of_keyframes_may_have_spaces(anicolor, painted, truth, given):
+    facts, _ = scores(anicolor("eval", painted, truth, "--psnr", "-k", given, "--json"))
+    assert facts["films"][0]["keyframes"] == [3, 9]
+
+
+def test_a_blank_film_has_no_scores_inside_its_drawing(anicolor, tmp_path):
+    blank = save(tmp_path / "blank", [np.full((48, 64, 3), 255, np.uint8)] * 6, range(6))
+    outcome = anicolor("eval", blank, blank, "--mask", "drawing", "--json")
+    _, rows = scores(outcome)
+    assert not any(metric in ("cdc", "psnr", "pixel_accuracy") for metric, _ in rows)
+
+
+def test_pixels_are_counted_where_there_are_no_segments(anicolor, tmp_path):
+    black = save(tmp_path / "black", [np.zeros((48, 64, 3), np.uint8)] * 3, range(3))
+    facts, rows = scores(anicolor("eval", black, black, "--lines", black, "--segment-accuracy", "--json"))
+    assert rows["pixel_accuracy", "exact"]["mean"] == 1
+    assert "segment_accuracy" in {row["metric"] for row in facts["films"][0]["left_out"]}
+
+
+@pytest.mark.parametrize("flag", ["lpips", "fid"])
+def test_damaged_weights_are_one_line(anicolor, truth, tmp_path, flag):
+    (tmp_path / "text.pth").write_text("hi\n")
+    outcome = anicolor("eval", truth, truth, f"--{flag}", f"--{flag}-weights", tmp_path / "text.pth")
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: ")
+    assert "damaged" in outcome.err
+
+
 def spoil(tmp_path, kind):
     frames = [drawing.colours for drawing in cut(2, 6)]
     if kind == "length":
@@ -233,6 +290,10 @@ def spoil(tmp_path, kind):
         ("same", ("-k", "nowhere"), "nowhere"),
         ("same", ("--resize", "0x3"), "no size"),
         ("same", ("--resize", "big"), "no size"),
+        ("same", ("--resize", "100000000"), "no size"),
+        ("same", ("--resize", "\u00b2"), "no size"),
+        ("same", ("-k", ""), "expected keyframes"),
+        ("same", ("-k", "\u00b2"), "no such keyframe folder"),
         ("same", ("--cdc", "-k", "1,2,3,7,8,9"), "--cdc: expected frames one, two and four apart"),
         ("same", ("--model", "copy"), "--model"),
         ("same", ("--data", "drawn"), "give --model"),

@@ -8,13 +8,13 @@ import random
 import shutil
 import subprocess
 from collections.abc import Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from strict_page import StrictPage
 from torch import Tensor
 
 from anicolor.errors import AnicolorError
@@ -25,36 +25,11 @@ from anicolor.evaluation.scores import Evaluation, LeftOut, Series, Total, mean
 from anicolor.evaluation.words import number, score
 from anicolor.frames import FrameRange
 
-_VOID = {"meta", "link", "img", "br"}
 _NASTY = "<script>alert(\"x\")</script> & 'a'\nb $title"
 
 
-class Page(HTMLParser):
-    """Reads a page strictly: every tag is closed where it should be."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.source = source
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[tuple[str, str]] = []
-        self.feed(source)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append((self.open[-1] if self.open else "", data))
+class Page(StrictPage):
+    """An evaluation's page."""
 
     def attributes(self, name: str) -> list[str]:
         return [str(attrs[name]) for _, attrs in self.tags if name in attrs]

@@ -6,13 +6,13 @@ import base64
 import shutil
 import subprocess
 from fractions import Fraction
-from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from reels import Reel, uneven
+from strict_page import StrictPage
 
 from anicolor.errors import AnicolorError
 from anicolor.frames import FrameRange, Shot
@@ -20,7 +20,6 @@ from anicolor.media.film import Film
 from anicolor.media.picture import Picture
 from anicolor.shots.sheet import Sheet
 
-_VOID = {"meta", "link", "img", "br"}
 _NASTY = "<script>alert(\"x\")<\x7fscript> & 'a'\nb $title \udce4.mov"
 
 SHOTS = [
@@ -33,32 +32,8 @@ SHOTS = [
 COLOURS = [(230, 60, 30), (40, 160, 60), (30, 60, 200), (200, 180, 30), (120, 40, 140)]
 
 
-class Page(HTMLParser):
-    """Reads a page strictly: every tag is closed where it should be."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.source = source
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[tuple[str, str]] = []
-        self.feed(source)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append((self.open[-1] if self.open else "", data))
+class Page(StrictPage):
+    """A contact sheet."""
 
     def attributes(self, name: str, tag: str = "") -> list[str]:
         return [str(attrs[name]) for one, attrs in self.tags if name in attrs and tag in ("", one)]

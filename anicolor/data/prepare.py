@@ -348,8 +348,7 @@ def _write_shot(
 
 def _small(picture: Picture, size: int) -> _Pixels:
     """Return uint8 RGB on paper, its longer side ``size`` pixels or less."""
-    plain = picture.bits == 8 and picture.alpha is None
-    levels = picture.pixels if plain else np.rint(picture.on_paper() * 255).astype(np.uint8)
+    levels = picture.rgb8()
     scale = size / max(picture.height, picture.width)
     if scale >= 1:
         return np.ascontiguousarray(levels)

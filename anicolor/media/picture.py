@@ -62,6 +62,12 @@ class Picture:
         paper: npt.NDArray[np.float32] = colour * cover + (1 - cover)
         return paper
 
+    def rgb8(self) -> npt.NDArray[np.uint8]:
+        """Return uint8 ``[H, W, 3]``: the picture laid on white paper; the pixels themselves where they are that."""
+        if self.bits == 8 and self.alpha is None:
+            return self.pixels
+        return np.rint(self.on_paper() * 255).astype(np.uint8)
+
 
 def shrunk(picture: Picture, side: int) -> Picture:
     """Return the picture on paper as uint8 RGB of ``side`` x ``side`` pixels, each the mean of what it covers."""

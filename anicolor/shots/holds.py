@@ -70,10 +70,7 @@ def held_in(shot: FrameRange, holds: Sequence[Hold]) -> tuple[Hold, ...]:
 
 
 def _luma(picture: Picture) -> _Pixels:
-    levels = picture.pixels
-    if levels.dtype != np.uint8 or levels.shape[2] != 3:
-        levels = np.rint(picture.on_paper() * 255).astype(np.uint8)
-    return np.asarray(cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY), np.float32)
+    return np.asarray(cv2.cvtColor(picture.rgb8(), cv2.COLOR_RGB2GRAY), np.float32)
 
 
 def _same(first: _Pixels, now: _Pixels, exact: bool) -> bool:

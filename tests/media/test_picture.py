@@ -38,6 +38,18 @@ def test_transparent_pixels_are_paper() -> None:
     assert (picture.height, picture.width, picture.bits) == (1, 2, 8)
 
 
+@pytest.mark.parametrize(("kind", "channels"), [(np.uint8, 3), (np.uint8, 4), (np.uint16, 3), (np.uint16, 4)])
+def test_8_bits_on_paper_are_the_nearest_levels(kind: type, channels: int) -> None:
+    top = np.iinfo(kind).max
+    picture = Picture(np.random.default_rng(0).integers(0, top + 1, (16, 16, channels), kind))
+    exact = picture.pixels[..., :3] / top
+    if picture.alpha is not None:
+        exact = 1 - (1 - exact) * picture.alpha[..., None] / top
+    assert picture.rgb8().dtype == np.uint8
+    assert np.abs(picture.rgb8() - 255 * exact).max() <= 0.5001
+    assert (picture.rgb8() is picture.pixels) == ((kind, channels) == (np.uint8, 3))  # the common case is free
+
+
 @pytest.mark.parametrize("pixels", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
 def test_other_shapes_and_types_are_refused(pixels: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"uint8 or uint16 \[H, W, 3 or 4\], got"):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from fractions import Fraction
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -15,14 +14,15 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from anicolor.errors import AnicolorError, InputError
+from anicolor.errors import AnicolorError
 from anicolor.media.atomic import WholeFile, write_errors
 from anicolor.media.film import Film
 from anicolor.media.picture import Picture, Pixels
 from anicolor.media.sink import Sink
+from anicolor.media.sound import Excerpt, SoundCopy, Soundtrack
 from anicolor.media.video import SCALING, YUV_WHITE
 
-__all__ = ["VideoPreset", "VideoSink", "check_audio"]
+__all__ = ["VideoPreset", "VideoSink"]
 
 VideoPreset = Literal["preview", "lossless", "master"]
 
@@ -31,12 +31,14 @@ VideoPreset = Literal["preview", "lossless", "master"]
 class _Coding:
     codec: str
     options: Mapping[str, str] = field(default_factory=dict)
+    waits: int = 10_000_000
+    """Microseconds of picture that wait for sound to lie beside, in memory: 10 s is ffmpeg's own choice."""
 
 
 _CODINGS: dict[VideoPreset, _Coding] = {
     "preview": _Coding("libx264", {"crf": "16"}),
-    "lossless": _Coding("ffv1", {"level": "3", "slicecrc": "1", "g": "1"}),
-    "master": _Coding("prores_ks", {"profile": "4444", "vendor": "apl0", "alpha_bits": "16"}),
+    "lossless": _Coding("ffv1", {"level": "3", "slicecrc": "1", "g": "1"}, 500_000),
+    "master": _Coding("prores_ks", {"profile": "4444", "vendor": "apl0", "alpha_bits": "16"}, 500_000),
 }
 
 
@@ -54,31 +56,17 @@ _BT709_LIMITED = _Tags(1, 1, 1, 1)
 _RGB_FULL = _Tags(0, 1, 13, 2)
 
 
-def check_audio(film: Film, suffix: str, containers: Mapping[str, str]) -> None:
-    """Check that a container (``containers``: suffix to format) holds the film's audio as it is.
-
-    Raises:
-        InputError: it does not; the message names the suffixes that do.
-    """
-    if not film.info.audio:
-        return
-    with av.open(str(film.info.path)) as source:
-        streams = source.streams.audio
-        codecs = {stream.codec_context.name for stream in streams}
-        fitting = [one for one, name in containers.items() if _holds(name, streams)]
-    if suffix not in fitting:
-        cure = f"use {' or '.join(fitting)}" if fitting else "write a folder of images"
-        raise InputError(f"a {suffix} file cannot hold the {', '.join(sorted(codecs))} audio as it is: {cure}")
-
-
 class VideoSink(Sink):
     """Takes the frames of ``like`` in order; the file appears when the last one is in and the block ends.
 
-    Audio packets of a video input are passed through bit for bit.
+    Audio packets of a video input are passed through bit for bit, or those of ``sound`` in their place.
     """
 
-    def __init__(self, path: Path, like: Film, preset: VideoPreset, container: str) -> None:
+    def __init__(
+        self, path: Path, like: Film, preset: VideoPreset, container: str, sound: Excerpt | None = None
+    ) -> None:
         self._path, self._like, self._preset, self._format = path, like, preset, container
+        self._sound = sound
         self._written = 0
         self._reformatter = VideoReformatter()
         self._cleanup = ExitStack()
@@ -124,7 +112,7 @@ class VideoSink(Sink):
         if self._written != self._like.info.frames:
             raise ValueError(f"expected {self._like.info.frames} frames, got {self._written}")
         with _encoding(self._path):
-            self._audio.until(None)
+            self._audio.until(inf)
             self._container.mux(self._video.encode(None))
             self._container.close()
             self._whole.keep()
@@ -134,13 +122,14 @@ class VideoSink(Sink):
         self._shape, self._kind = picture.pixels.shape, picture.pixels.dtype
         self._pixel_format = _pixel_format(self._preset, picture)
         self._tags = _BT709_LIMITED if self._pixel_format.startswith("yuv") else _RGB_FULL
-        self._container = av.open(self._whole.file, mode="w", format=self._format)
-        self._cleanup.callback(_abandon, self._container)
         coding = _CODINGS[self._preset]
+        options = {"max_interleave_delta": str(coding.waits)}
+        self._container = av.open(self._whole.file, mode="w", format=self._format, options=options)
+        self._cleanup.callback(_abandon, self._container)
         self._video = self._container.add_stream(coding.codec, rate=self._like.info.rate, options=dict(coding.options))
         self._set_up(self._video, picture)
-        self._audio = _AudioCopy(self._like, self._container)
-        self._cleanup.callback(self._audio.close)
+        sound = self._sound or Excerpt(self._cleanup.enter_context(Soundtrack(self._like)))
+        self._audio = SoundCopy(sound, self._container)
         self._notes.extend(self._describe(picture))
 
     def _set_up(self, stream: Any, picture: Picture) -> None:
@@ -197,56 +186,10 @@ class VideoSink(Sink):
         )
 
 
-class _AudioCopy:
-    """Passes the film's audio packets on, none ahead of the picture it belongs to."""
-
-    def __init__(self, film: Film, target: Any) -> None:
-        self._target, self._ahead = target, None  # the packet that waits for its picture
-        self._cleanup = ExitStack()
-        self._packets: Iterator[Any] = iter(())
-        if film.info.audio:
-            source = self._cleanup.enter_context(av.open(str(film.info.path)))
-            self._streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams.audio}
-            self._packets = source.demux(*source.streams.audio)
-            self._ahead = next(self._packets, None)
-        self.start = Fraction(0) if self._ahead is None else _starts(self._ahead)
-
-    def until(self, seconds: Fraction | None) -> None:
-        """Pass on every packet that starts by ``seconds``; all that are left with None."""
-        packet = self._ahead or next(self._packets, None)
-        while packet is not None and (seconds is None or _starts(packet) <= seconds):
-            if packet.size:  # the last one of each stream is empty: a decoder's flush
-                packet.stream = self._streams[packet.stream.index]
-                self._target.mux(packet)
-            packet = next(self._packets, None)
-        self._ahead = packet
-
-    def close(self) -> None:
-        """Close the input."""
-        self._cleanup.close()
-
-
-def _starts(packet: Any) -> Fraction:
-    ticks = packet.dts if packet.dts is not None else packet.pts
-    return Fraction(0) if ticks is None else ticks * Fraction(packet.time_base)
-
-
 def _abandon(container: Any) -> None:
     """Close a container whatever state it is in: its file is removed or already kept."""
     with suppress(av.error.FFmpegError, OSError, ValueError, AnicolorError):
         container.close()
-
-
-def _holds(container: str, streams: Sequence[Any]) -> bool:
-    """Try it: the muxers' own lists of codecs promise more than their headers take."""
-    try:
-        with av.open(io.BytesIO(), mode="w", format=container) as target:
-            for stream in streams:
-                target.add_stream_from_template(stream)
-            target.start_encoding()
-    except (av.error.FFmpegError, ValueError):
-        return False
-    return True
 
 
 @contextmanager

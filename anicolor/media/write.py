@@ -10,11 +10,12 @@ from typing import Literal, Self
 
 from anicolor.errors import InputError, OverwriteError
 from anicolor.media.atomic import write_bytes, write_errors
-from anicolor.media.encode import VideoPreset, VideoSink, check_audio
+from anicolor.media.encode import VideoPreset, VideoSink
 from anicolor.media.film import Film
 from anicolor.media.images import encode_png
 from anicolor.media.picture import Picture
 from anicolor.media.sink import Sink
+from anicolor.media.sound import Excerpt, check_audio
 
 __all__ = ["ImageSink", "Preset", "Sink", "check_output", "create"]
 
@@ -37,12 +38,15 @@ _CONTAINERS = {
 }
 
 
-def create(out: Path, like: Film, *, preset: Preset | None = None, overwrite: bool = False) -> Sink:
+def create(
+    out: Path, like: Film, *, preset: Preset | None = None, overwrite: bool = False, sound: Excerpt | None = None
+) -> Sink:
     """Return a sink for the frames of ``like``: PNGs in a folder, or a video by ``out``'s suffix.
 
     A folder (no suffix) takes ``comp``; ``.mp4`` and ``.m4v`` ``preview`` (H.264); ``.mkv`` ``lossless``
     (FFV1), ``preview`` or ``master``; ``.mov`` ``master`` (ProRes 4444) or ``preview``. With ``overwrite``
-    files are replaced one by one; nothing else in the folder is touched.
+    files are replaced one by one; nothing else in the folder is touched. A video has the sound of ``like``, or
+    ``sound`` in its place.
 
     Raises:
         InputError: as :func:`check_output`; a preset that ``out`` cannot hold; audio that it cannot hold.
@@ -59,7 +63,7 @@ def create(out: Path, like: Film, *, preset: Preset | None = None, overwrite: bo
         fitting = ", ".join(container.presets)
         raise InputError(f"{out}: {suffix} takes {fitting}, got {preset}: {_choices(preset)}")
     check_audio(like, suffix, {one: found.name for one, found in _CONTAINERS.items()})
-    return VideoSink(out, like, preset or container.presets[0], container.name)
+    return VideoSink(out, like, preset or container.presets[0], container.name, sound)
 
 
 def check_output(out: Path, film: Film, overwrite: bool = False) -> None:

@@ -14,6 +14,7 @@ from anicolor.media.atomic import write_bytes, write_errors
 from anicolor.media.film import Film
 from anicolor.media.picture import Picture
 from anicolor.media.sequence import SequenceFilm
+from anicolor.media.sound import Excerpt, Soundtrack, check_audio
 from anicolor.media.write import check_output, create
 
 __all__ = ["check_split", "leftovers", "pictures_of", "split_drawings", "split_video"]
@@ -23,12 +24,14 @@ def check_split(folder: Path, film: Film, *, overwrite: bool = False) -> None:
     """Check, before any work, that the shots can be written into ``folder``.
 
     Raises:
-        InputError: a file is there; it is the film, lies in it or holds it; it cannot be written.
+        InputError: a file is there; it is the film, lies in it or holds it; it cannot be written; Matroska does
+            not hold the film's audio.
         OverwriteError: the folder holds something, and ``overwrite`` is not set.
     """
     if folder.suffix and not folder.exists():
         raise InputError(f"{folder}: the shots go into a folder: name one without a suffix, or make it first")
     check_output(folder, film, overwrite)
+    check_audio(film, ".mkv", {".mkv": "matroska"}, "convert the film's sound first, to PCM or AAC, or leave it out")
 
 
 def leftovers(folder: Path, film: Film, shots: Sequence[Shot]) -> list[str]:
@@ -58,21 +61,22 @@ def pictures_of(
 def split_video(pictures: Iterable[Picture], film: Film, shots: Sequence[Shot], folder: Path) -> Iterator[Picture]:
     """Write each shot as ``shot_000.mkv`` (FFV1, as exact as the pictures) and pass the film's pictures on.
 
-    Times are kept, counted from the shot's first frame. Sound is left out. Files are replaced; each appears whole or
-    not at all.
+    Times are kept, counted from the shot's first frame. Sound is kept as it is, to a packet; see :class:`Excerpt`.
+    Files are replaced; each appears whole or not at all.
 
     Raises:
         AnicolorError: a frame cannot be read, the disk is full, or the place cannot be written.
     """
     _make(folder)
     source = iter(pictures)
-    for index, shot in enumerate(shots):
-        part = _Part(film, shot.frames)
-        with create(folder / _name(film, index, len(shots)), part, overwrite=True) as sink:
-            for frame in shot.frames:
-                picture = next(source)
-                sink.write(rebase(frame, FrameRange(0, film.info.frames), shot.frames), picture)
-                yield picture
+    with Soundtrack(film) as track:
+        for index, shot in enumerate(shots):
+            part, sound = _Part(film, shot.frames), Excerpt(track, *_seconds(film, shot.frames))
+            with create(folder / _name(film, index, len(shots)), part, overwrite=True, sound=sound) as sink:
+                for frame in shot.frames:
+                    picture = next(source)
+                    sink.write(rebase(frame, FrameRange(0, film.info.frames), shot.frames), picture)
+                    yield picture
 
 
 def split_drawings(film: SequenceFilm, shots: Sequence[Shot], folder: Path) -> Iterator[int]:
@@ -96,7 +100,7 @@ def split_drawings(film: SequenceFilm, shots: Sequence[Shot], folder: Path) -> I
 
 
 class _Part(Film):
-    """Some frames of a film as a film of their own, without sound."""
+    """The pictures of some frames of a film as a film of their own."""
 
     def __init__(self, film: Film, span: FrameRange) -> None:
         self._film, self._in = film, span
@@ -128,6 +132,14 @@ class _Part(Film):
     def pixel_aspect(self) -> Fraction:
         """Width of a pixel over its height."""
         return self._film.pixel_aspect
+
+
+def _seconds(film: Film, span: FrameRange) -> tuple[Fraction, Fraction]:
+    """Return when the frames of ``span`` begin to be shown, and when the last is no longer shown."""
+    times, base = film.times, film.time_base
+    if span.stop < len(times):
+        return times[span.start] * base, times[span.stop] * base
+    return times[span.start] * base, times[-1] * base + 1 / film.info.rate
 
 
 def _name(film: Film, index: int, count: int) -> str:

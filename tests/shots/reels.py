@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 
 from anicolor.frames import FrameRange, Shot
 from anicolor.media.film import Film, FilmInfo
@@ -48,12 +49,21 @@ class Reel(Film):
         return f"A_{self.info.numbers[index]:04d}.tga"
 
 
-def video(path: Path, frames: list[Pixels], rate: Fraction, times: list[int] | None = None) -> Path:
-    """Write RGB frames losslessly; ``times`` are in milliseconds."""
+def video(
+    path: Path,
+    frames: list[Pixels],
+    rate: Fraction,
+    times: list[int] | None = None,
+    *,
+    audio: str | None = None,
+    wave: Pixels | None = None,
+) -> Path:
+    """Write RGB frames losslessly; ``times`` are in milliseconds; ``audio`` is the codec of ``wave``, at 48 kHz."""
     with av.open(str(path), "w") as target:
         codec, layout = ("qtrle", "rgb24") if path.suffix == ".mov" else ("ffv1", "bgr0")
         stream = target.add_stream(codec, rate=rate)
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], layout
+        sound = target.add_stream(audio, rate=48000, layout="mono") if audio else None
         base = Fraction(1, 1000) if times else 1 / rate
         stream.time_base = stream.codec_context.time_base = base
         for index, pixels in enumerate(frames):
@@ -61,7 +71,20 @@ def video(path: Path, frames: list[Pixels], rate: Fraction, times: list[int] | N
             frame.pts, frame.time_base = times[index] if times else index, base
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
+        if sound is not None and wave is not None:
+            for start in range(0, len(wave), 1024):
+                heard = av.AudioFrame.from_ndarray(wave[None, start : start + 1024], format="fltp", layout="mono")
+                heard.sample_rate, heard.pts = 48000, start
+                target.mux(sound.encode(heard))
+            target.mux(sound.encode(None))
     return path
+
+
+def beep(seconds: float, at: float) -> Pixels:
+    """Silence with a beep of a tenth of a second in it, at 48 kHz."""
+    time = np.arange(round(seconds * 48000)) / 48000
+    inside = (time >= at) & (time < at + 0.1)
+    return np.where(inside, 0.9 * np.sin(2 * np.pi * 1000 * (time - at)), 0).astype(np.float32)
 
 
 def uneven(frames: int) -> tuple[int, ...]:

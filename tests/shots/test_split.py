@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from reels import video
+from reels import beep, video
 from tiny_cuts import cut, files_in, pixels_of, save
 
 from anicolor.errors import InputError, OverwriteError
@@ -44,6 +45,140 @@ def test_a_shot_keeps_the_times_of_a_variable_rate(tmp_path: Path) -> None:
     divide(film, tmp_path / "shots")
     part = open_film(tmp_path / "shots" / "shot_002.mkv")
     assert [time * part.time_base * 1000 for time in part.times] == [0, 125, 166, 208, 291, 333, 375]
+
+
+SPOKEN = [Shot(FrameRange(0, 24)), Shot(FrameRange(24, 41)), Shot(FrameRange(41, 72))]
+NTSC = Fraction(24000, 1001)
+# The file, its codec, and how long a packet of it lasts at most.
+SOUNDS = [
+    ("film.mp4", "aac", 1024),
+    ("film.mkv", "aac", 1024),
+    ("film.mov", "pcm_s16le", 1024),
+    ("film.mkv", "pcm_s24le", 1024),
+    ("film.mkv", "flac", 4608),
+    ("film.mkv", "libopus", 960),
+    ("film.mp4", "libmp3lame", 1152),
+]
+
+
+def spoken(path: Path, codec: str | None = "pcm_s16le", seconds: float = 3.2, times: list[int] | None = None) -> Film:
+    """A film of 72 frames (3.003 s) with one beep, 1.3 s from its start."""
+    frames = [drawing.lines for drawing in cut(3)] * 6
+    return open_film(video(path, frames, NTSC, times, audio=codec, wave=beep(seconds, 1.3)))
+
+
+def seconds_of(film: Film, frame: int) -> Fraction:
+    return film.times[frame] * film.time_base
+
+
+def packets_of(path: Path, track: int = 0) -> list[tuple[Fraction, Fraction, bytes]]:
+    """When each packet of the sound begins and ends, and what is in it."""
+    with av.open(str(path)) as source:
+        packets = [packet for packet in source.demux(audio=track) if packet.size]
+        return [(p.pts * p.time_base, (p.pts + p.duration) * p.time_base, bytes(p)) for p in packets]
+
+
+def loud(path: Path) -> list[Fraction]:
+    """When the sound begins and ends to be loud, in seconds after the first frame; empty: it never is."""
+    found = []
+    with av.open(str(path)) as source:
+        for frame in source.decode(audio=0):
+            samples = frame.to_ndarray().reshape(-1)
+            scale = np.iinfo(samples.dtype).max if samples.dtype.kind == "i" else 1
+            above = np.flatnonzero(np.abs(samples / scale) > 0.3)
+            found += [frame.pts * frame.time_base + Fraction(int(n), frame.sample_rate) for n in above]
+    return [time - seconds_of(open_film(path), 0) for time in found[:1] + found[-1:]]
+
+
+@pytest.mark.parametrize(("name", "codec", "packet"), SOUNDS)
+def test_each_shot_has_its_sound(tmp_path: Path, name: str, codec: str, packet: int) -> None:
+    film, longest = spoken(tmp_path / name, codec), Fraction(packet, 48000) + Fraction(1, 1000)
+    divide(film, tmp_path / "shots", SPOKEN)
+    paths = [tmp_path / "shots" / f"shot_{index:03d}.mkv" for index in range(3)]
+    for path, shot in zip(paths, SPOKEN, strict=True):
+        packets, lasting = packets_of(path), len(shot.frames) / NTSC
+        assert open_film(path).times[0] == 0
+        assert -Fraction(1, 100) <= packets[0][0] <= longest
+        assert lasting - Fraction(1, 100) <= packets[-1][1] <= lasting + longest
+    start, stop = 1.3 - 24 * 1001 / 24000, 1.4 - 24 * 1001 / 24000
+    assert loud(paths[1]) == pytest.approx([start, stop], abs=0.003)
+    assert loud(paths[0]) == loud(paths[2]) == []
+
+
+@pytest.mark.parametrize(("name", "codec", "_"), SOUNDS)
+def test_every_packet_is_in_one_shot(tmp_path: Path, name: str, codec: str, _: int) -> None:
+    film = spoken(tmp_path / name, codec)
+    divide(film, tmp_path / "shots", SPOKEN)
+    cut_up = [data for path in sorted((tmp_path / "shots").iterdir()) for *_, data in packets_of(path)]
+    first, end = seconds_of(film, 0), seconds_of(film, 71) + 1 / NTSC
+    assert cut_up == [data for start, _, data in packets_of(film.info.path) if first <= start < end]
+
+
+def test_the_sound_follows_a_variable_rate(tmp_path: Path) -> None:
+    # Frame 24 is shown 1.2 s from the start, where a steady rate would show it after 1 s.
+    times = [50 * frame if frame < 24 else 200 + 42 * frame for frame in range(72)]
+    divide(spoken(tmp_path / "film.mkv", times=times), tmp_path / "shots", SPOKEN)
+    assert loud(tmp_path / "shots" / "shot_001.mkv") == pytest.approx([1.3 - 1.208, 1.4 - 1.208], abs=0.003)
+
+
+def test_a_film_that_begins_late_keeps_sound_and_picture_together(tmp_path: Path) -> None:
+    times = [500 + round(1000 * frame / NTSC) for frame in range(72)]
+    film = spoken(tmp_path / "film.mkv", times=times)
+    divide(film, tmp_path / "shots", SPOKEN)
+    assert loud(tmp_path / "shots" / "shot_000.mkv") == pytest.approx([0.8, 0.9], abs=0.003)
+    assert open_film(tmp_path / "shots" / "shot_000.mkv").times[0] == 0
+
+
+@pytest.mark.parametrize("seconds", [1.5, 0.5])
+def test_sound_shorter_than_the_picture(tmp_path: Path, seconds: float) -> None:
+    film = spoken(tmp_path / "film.mkv", seconds=seconds)
+    assert divide(film, tmp_path / "shots", SPOKEN) == list(range(72))
+    ends = [packets[-1][1] for path in sorted((tmp_path / "shots").iterdir()) if (packets := packets_of(path))]
+    whole = [1.001] if seconds > 1 else []
+    assert ends == pytest.approx([*whole, seconds - sum(whole)], abs=1 / 40)
+    assert [len(pixels_of(path)) for path in sorted((tmp_path / "shots").iterdir())] == [24, 17, 31]
+
+
+def test_a_film_without_sound_has_silent_shots(tmp_path: Path) -> None:
+    divide(spoken(tmp_path / "film.mkv", None), tmp_path / "shots", SPOKEN)
+    assert not any(open_film(path).info.audio for path in (tmp_path / "shots").iterdir())
+
+
+def with_second_track(film: Film, path: Path) -> Film:
+    """The film with its sound once more, 300 ms later."""
+    with av.open(str(film.info.path)) as source, av.open(str(path), "w") as target:
+        streams = [target.add_stream_from_template(source.streams[index]) for index in (0, 1, 1)]
+        for packet in source.demux():
+            if packet.size and packet.stream.index == 1:
+                again = av.Packet(bytes(packet))
+                again.pts = again.dts = packet.pts + 300
+                again.time_base, again.stream = packet.time_base, streams[2]
+                target.mux(again)
+            if packet.size:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    return open_film(path)
+
+
+def test_two_tracks_are_cut_alike(tmp_path: Path) -> None:
+    film = with_second_track(spoken(tmp_path / "one.mkv"), tmp_path / "film.mkv")
+    divide(film, tmp_path / "shots", SPOKEN)
+    for track in (0, 1):
+        paths = sorted((tmp_path / "shots").iterdir())
+        cut_up = [data for path in paths for *_, data in packets_of(path, track)]
+        end = seconds_of(film, 71) + 1 / NTSC
+        assert cut_up == [data for start, _, data in packets_of(film.info.path, track) if start < end]
+        starts = [start for start, *_ in packets_of(paths[1], track)]
+        assert 0 <= starts[0] <= Fraction(22, 1000)
+        assert starts[-1] < 17 / NTSC
+
+
+def test_sound_that_matroska_does_not_hold_is_refused_before_any_work(tmp_path: Path) -> None:
+    film = spoken(tmp_path / "film.mov", "pcm_s8")
+    with pytest.raises(
+        InputError, match=r"a .mkv file cannot hold the pcm_s8 audio as it is: convert the film's sound"
+    ):
+        check_split(tmp_path / "shots", film)
 
 
 def test_16_bits_and_alpha_stay(tmp_path: Path) -> None:

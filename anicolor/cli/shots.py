@@ -15,6 +15,7 @@ from anicolor.cli import console, options
 if TYPE_CHECKING:
     from anicolor.frames import Hold, Shot
     from anicolor.media.film import Film
+    from anicolor.shots.detect import Detector
     from anicolor.shots.sheet import Sheet
 
 __all__ = ["command"]
@@ -34,6 +35,15 @@ class _Targets:
     @property
     def files(self) -> list[Path]:
         return [path for path in (self.csv, self.edl, self.otio, self.html, self.xdts) if path is not None]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The shots, how they were found, and every frame's change if a curve is asked for."""
+
+    detector: Detector
+    shots: Sequence[Shot]
+    changes: Sequence[float]
 
 
 @click.command("shots")
@@ -75,24 +85,32 @@ def command(
     The list is printed, and written in as many forms as are asked for.
     """
     from anicolor.media.open import open_film
-    from anicolor.shots.detect import Detector, find_shots
+    from anicolor.shots.detect import Detector
     from anicolor.shots.lists import shots_json
 
     wanted = _Targets(**targets)
     with open_film(film, rate=rate, matrix=matrix) as source:
         _check(wanted, source, overwrite=overwrite)
-        with console.bar("shots", source.info.frames, quiet=quiet) as move:
-            rule = Detector(rule="histogram" if detector == "histogram" else "structure")
-            shots = find_shots(source, rule, lambda seen: move(seen, ""))
-        held = _holds(source, shots, wanted.xdts, quiet=quiet) if holds or wanted.xdts else None
-        remarks = [*source.info.notes, *_write(wanted, source, shots, detector, quiet=quiet)]
+        rule = Detector(rule="histogram" if detector == "histogram" else "structure")
+        found = _find(source, rule, curve=wanted.html is not None, quiet=quiet)
+        held = _holds(source, found.shots, wanted.xdts, quiet=quiet) if holds or wanted.xdts else None
+        remarks = [*source.info.notes, *_write(wanted, source, found, quiet=quiet)]
     for remark in remarks:
         console.note(f"note: {remark}", quiet=quiet)
     if as_json:
-        console.print_json(shots_json(source.info, shots, held))
+        console.print_json(shots_json(source.info, found.shots, held))
     else:
         columns = ("shot", "start", "stop", "frames", "numbers", "score", "kind", *(("drawings",) * (held is not None)))
-        console.print_table(columns, _rows(source, shots, held))
+        console.print_table(columns, _rows(source, found.shots, held))
+
+
+def _find(film: Film, detector: Detector, *, curve: bool, quiet: bool) -> _Found:
+    from anicolor.shots.detect import find_shots
+
+    changes: list[float] = []
+    with console.bar("shots", film.info.frames, quiet=quiet) as move:
+        shots = find_shots(film, detector, lambda seen: move(seen, ""), changes.append if curve else None)
+    return _Found(detector, shots, changes)
 
 
 def _rows(film: Film, shots: Sequence[Shot], holds: Sequence[Hold] | None) -> Iterator[tuple[object, ...]]:
@@ -132,7 +150,7 @@ def _check(targets: _Targets, film: Film, *, overwrite: bool) -> None:
         check_split(targets.split, film, overwrite=overwrite)
 
 
-def _write(targets: _Targets, film: Film, shots: Sequence[Shot], detector: str, *, quiet: bool) -> list[str]:
+def _write(targets: _Targets, film: Film, found: _Found, *, quiet: bool) -> list[str]:
     """Write what is asked for, and return what the user should be told."""
     from anicolor.media.atomic import write_bytes
     from anicolor.shots.edl import MOST_EVENTS, shots_edl
@@ -141,7 +159,7 @@ def _write(targets: _Targets, film: Film, shots: Sequence[Shot], detector: str, 
     from anicolor.shots.timecode import is_variable
     from anicolor.shots.timeline import shots_otio
 
-    remarks = []
+    shots, remarks = found.shots, []
     if targets.csv is not None:
         write_bytes(targets.csv, shots_csv(film, shots).encode())
     if targets.edl is not None:
@@ -152,11 +170,11 @@ def _write(targets: _Targets, film: Film, shots: Sequence[Shot], detector: str, 
         write_bytes(targets.otio, shots_otio(film, shots).encode())
     if (targets.edl or targets.otio) and is_variable(film):
         remarks.append("the edit list counts frames as if all lasted equally long; --csv has their times")
-    sheet = Sheet(film, shots) if targets.html is not None else None
+    sheet = Sheet(film, shots, found.changes, found.detector.least) if targets.html is not None else None
     if sheet is not None or targets.split is not None:
         remarks += _pass(film, shots, sheet, targets.split, quiet=quiet)
     if sheet is not None and targets.html is not None:
-        sheet.write(targets.html, {"detector": detector})
+        sheet.write(targets.html, {"detector": found.detector.rule})
     return remarks
 
 

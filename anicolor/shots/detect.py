@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from anicolor.shots.structure import SIDE, Sketch, change, difference, distance,
 __all__ = ["Detector", "Rule", "detect", "find_shots"]
 
 Rule = Literal["structure", "histogram"]
+Changed = Callable[[float], None]
 
 _AHEAD = LONGEST + 9  # frames read before one is decided: the longest mixture, and what tells how good it is
 _BEHIND = LONGEST + 9
@@ -54,6 +55,11 @@ class Detector:
     blend: float = 0.2
     mse: float = 200.0
 
+    @property
+    def least(self) -> float:
+        """The change that opens a shot where nothing else speaks for or against it."""
+        return self.mse if self.rule == "histogram" else self.change
+
 
 @dataclass(frozen=True)
 class _Opening:
@@ -65,25 +71,35 @@ class _Opening:
     blend: FrameRange | None = None
 
 
-def detect(pictures: Iterable[Picture], detector: Detector | None = None) -> Iterator[Shot]:
+def detect(
+    pictures: Iterable[Picture], detector: Detector | None = None, changed: Changed | None = None
+) -> Iterator[Shot]:
     """Yield the shots of a film in order, each as soon as it is known; together they cover every frame.
 
     A shot's score is that of the transition that opened it: the change in [0, 1], or the histograms' mean squared
-    difference. For progress, count ``pictures`` as they are taken; pictures of 64x64 pixels are enough.
+    difference. ``changed`` is told every frame's own change, in order; that takes longer, most are not needed.
+    For progress, count ``pictures`` as they are taken; pictures of 64x64 pixels are enough.
     """
     detector = detector or Detector()
     counted = _Counted(pictures)
     rule = _by_histogram if detector.rule == "histogram" else _by_structure
     last = _Opening(0, 0.0)
-    for opening in rule(counted, detector):
+    for opening in rule(counted, detector, changed):
         yield _shot(last, opening.index)
         last = opening
     if counted.count:
         yield _shot(last, counted.count)
 
 
-def find_shots(film: Film, detector: Detector | None = None, seen: Callable[[int], None] | None = None) -> list[Shot]:
+def find_shots(
+    film: Film,
+    detector: Detector | None = None,
+    seen: Callable[[int], None] | None = None,
+    changed: Changed | None = None,
+) -> list[Shot]:
     """Return the shots of ``film``, read small; ``seen`` is told how many frames have been looked at.
+
+    ``changed`` is told every frame's change, as by :func:`detect`.
 
     Raises:
         AnicolorError: a frame cannot be read.
@@ -91,7 +107,7 @@ def find_shots(film: Film, detector: Detector | None = None, seen: Callable[[int
     detector = detector or Detector()
     # Histograms count pixels: theirs must be the film's own.
     pictures = film.read() if detector.rule == "histogram" else film.small(SIDE)
-    return list(detect(_told(pictures, seen), detector))
+    return list(detect(_told(pictures, seen), detector, changed))
 
 
 def _told(pictures: Iterator[Picture], seen: Callable[[int], None] | None) -> Iterator[Picture]:
@@ -118,26 +134,35 @@ class _Counted:
             yield picture
 
 
-def _by_histogram(pictures: Iterable[Picture], detector: Detector) -> Iterator[_Opening]:
+def _by_histogram(pictures: Iterable[Picture], detector: Detector, changed: Changed | None) -> Iterator[_Opening]:
     before: Histogram | None = None
     for index, picture in enumerate(pictures):
-        now = histogram(_levels(picture))
+        now = histogram(picture.rgb8())
         score = 0.0 if before is None else mse(before, now)
+        if changed is not None:
+            changed(score)
         if score > detector.mse:
             yield _Opening(index, score)
         before = now
 
 
-def _by_structure(pictures: Iterable[Picture], detector: Detector) -> Iterator[_Opening]:
+def _by_structure(pictures: Iterable[Picture], detector: Detector, changed: Changed | None) -> Iterator[_Opening]:
     reel, blends = _Reel(), _Blends(detector)
+    for index in _ready(pictures, reel, blends):
+        if changed is not None:
+            changed(reel.step(index))
+        yield from _opening(reel, blends, detector, index)
+
+
+def _ready(pictures: Iterable[Picture], reel: _Reel, blends: _Blends) -> Iterator[int]:
+    """Fill the reel; yield every frame in order, once enough of what follows it is there."""
     for picture in pictures:
         reel.add(sketch(shrunk(picture, SIDE).pixels))
         blends.look(reel)
         if reel.stop > _AHEAD:
-            yield from _opening(reel, blends, detector, reel.stop - 1 - _AHEAD)
+            yield reel.stop - 1 - _AHEAD
     blends.close(reel)
-    for index in range(max(0, reel.stop - _AHEAD), reel.stop):
-        yield from _opening(reel, blends, detector, index)
+    yield from range(max(0, reel.stop - _AHEAD), reel.stop)
 
 
 def _opening(reel: _Reel, blends: _Blends, detector: Detector, index: int) -> Iterator[_Opening]:
@@ -286,7 +311,7 @@ def _cut(reel: _Reel, detector: Detector, index: int) -> float:
     score = reel.step(index)
     if score <= detector.faint:
         return 0.0
-    beside = _beside(reel, detector, index, score) * reel.gap(index)
+    beside = _beside(reel, detector, index, score)
     least = detector.change if score < 2 * detector.clean * beside else detector.faint
     if score <= least or score < detector.isolation * beside:
         return 0.0
@@ -299,11 +324,11 @@ def _cut(reel: _Reel, detector: Detector, index: int) -> float:
 
 
 def _beside(reel: _Reel, detector: Detector, index: int, score: float) -> float:
-    """Return the largest other change near ``index``; those that do not matter are not searched for."""
-    most = 0.0
+    """Return the largest other change near ``index``, for as many steps; what does not matter is not searched for."""
+    most, gap = 0.0, reel.gap(index)
     for other in reel.held(index - detector.window, index + detector.window + 1):
-        if other != index and reel.most(other) * 2 * detector.clean > score:
-            most = max(most, reel.step(other))
+        if other != index and reel.most(other) * gap * 2 * detector.clean > score:
+            most = max(most, reel.step(other) * gap)
     return most
 
 
@@ -321,10 +346,3 @@ def _comes_back(reel: _Reel, detector: Detector, last: int, first: int, alike: f
     alike = max(alike, detector.change)
     pairs = product(before[::3], after[::3])
     return any(change(a, b) < alike for a, b in pairs if tint(a, b) < alike)
-
-
-def _levels(picture: Picture) -> npt.NDArray[Any]:
-    """Return uint8 RGB on paper; the common case is free, a minute of 1080p is 1,440 of these."""
-    if picture.pixels.dtype == np.uint8 and picture.pixels.shape[2] == 3:
-        return picture.pixels
-    return np.rint(picture.on_paper() * 255).astype(np.uint8)

@@ -45,6 +45,18 @@ class _Thumbnail:
     image: bytes
 
 
+@dataclass(frozen=True)
+class _Curve:
+    """Every frame's change, and the least that makes a cut."""
+
+    changes: tuple[float, ...]
+    least: float
+
+    @property
+    def top(self) -> float:
+        return max(*self.changes, self.least)
+
+
 class Sheet:
     """Keeps small pictures of some frames while the film streams by, and makes the page of them.
 
@@ -52,10 +64,12 @@ class Sheet:
         film: whose shots these are.
         shots: its shots in order.
         changes: how much each frame differs from the one before, for the curve; without it the cuts' scores are drawn.
+        least: the change that makes a cut, in the curve.
     """
 
-    def __init__(self, film: Film, shots: Sequence[Shot], changes: Sequence[float] = ()) -> None:
-        self._film, self._shots, self._changes = film, tuple(shots), tuple(changes)
+    def __init__(self, film: Film, shots: Sequence[Shot], changes: Sequence[float] = (), least: float = 0.0) -> None:
+        self._film, self._shots = film, tuple(shots)
+        self._curve = _Curve(tuple(changes), least) if changes else None
         self._clock = clock(film)
         self._side = _SIDE if len(self._shots) <= _MANY else _SMALL_SIDE
         self._seen: dict[int, _Thumbnail] = {}
@@ -82,7 +96,7 @@ class Sheet:
             title=escape(self._film.info.path.name),
             facts="".join(f"<span>{fact}</span>" for fact in _facts(self._film, self._shots)),
             settings="".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in settings.items()),
-            film=_overview(self._film, self._shots, self._changes),
+            film=_overview(self._film, self._shots, self._curve),
             shots="".join(self._card(index, shot) for index, shot in enumerate(self._shots)),
         )
         # A file name that is no UTF-8 comes as lone surrogates, which no page can carry.
@@ -164,14 +178,14 @@ def _opening(film: Film, index: int, shot: Shot) -> str:
     return f'<span class="kind {shot.kind}">{shot.kind}{blend} <span class="score">{shot.score:.3g}</span></span>'
 
 
-def _overview(film: Film, shots: Sequence[Shot], changes: Sequence[float]) -> str:
+def _overview(film: Film, shots: Sequence[Shot], curve: _Curve | None) -> str:
     """Return the film from left to right: its shots, and what opened them how clearly."""
     count = film.info.frames
-    top = max([shot.score for shot in shots] + list(changes)) or 1.0
+    top = max([shot.score for shot in shots] + [curve.top if curve else 0.0]) or 1.0
     drawn = [
         *(_band(film, index, shot) for index, shot in enumerate(shots)),
         *(_mixed(shot, count) for shot in shots if shot.blend),
-        _curve(changes, top),
+        _drawn(curve, top) if curve else "",
         *(_stems(kind, shots, count, top) for kind in ("cut", "dissolve", "fade")),
     ]
     svg = f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
@@ -188,17 +202,18 @@ def _overview(film: Film, shots: Sequence[Shot], changes: Sequence[float]) -> st
     level = f'<span class="level">{top:.3g}</span>' if top != 1.0 or any(shot.score for shot in shots) else ""
     return (
         f'<div class="area">{level}<div class="names">{named}</div>{svg}</div>'
-        f'<div class="axis" aria-hidden="true">{ticks}</div>{_legend(shots, bool(changes))}'
+        f'<div class="axis" aria-hidden="true">{ticks}</div>{_legend(shots, curve)}'
     )
 
 
-def _legend(shots: Sequence[Shot], has_curve: bool) -> str:
+def _legend(shots: Sequence[Shot], curve: _Curve | None) -> str:
     kinds = [kind for kind in ("cut", "dissolve", "fade") if any(shot.kind == kind for shot in shots[1:])]
     marks = [f'<span><i class="{kind}"></i>{kind}</span>' for kind in kinds]
     if marks:
         marks.append("<span>a line is as high as its score</span>")
-    if has_curve:
+    if curve:
         marks.insert(0, '<span><i class="change"></i>change from frame to frame</span>')
+        marks.append(f'<span><i class="least"></i>{curve.least:g}, the least change of a cut</span>')
     return f'<p class="legend">{"".join(marks)}</p>' if marks else ""
 
 
@@ -218,22 +233,21 @@ def _mixed(shot: Shot, count: int) -> str:
 
 def _stems(kind: str, shots: Sequence[Shot], count: int, top: float) -> str:
     steps = "".join(
-        f"M{_x(shot.frames.start, count)} {_HEIGHT}V{_HEIGHT * (1 - shot.score / top):.1f}"
-        for shot in shots[1:]
-        if shot.kind == kind
+        f"M{_x(shot.frames.start, count)} {_HEIGHT}V{_y(shot.score / top)}" for shot in shots[1:] if shot.kind == kind
     )
     return f'<path class="stem {kind}" d="{steps}"/>' if steps else ""
 
 
-def _curve(changes: Sequence[float], top: float) -> str:
+def _drawn(curve: _Curve, top: float) -> str:
     """Draw the greatest change of each column: more columns than a screen has would only swell the page."""
-    count = len(changes)
-    edges = [count * i // min(_COLUMNS, count) for i in range(min(_COLUMNS, count) + 1)] if count else []
+    changes, count = curve.changes, len(curve.changes)
+    columns = min(_COLUMNS, count)
+    edges = [count * i // columns for i in range(columns + 1)]
     points = [
-        f"{_x((start + stop) / 2, count)} {_HEIGHT * (1 - max(changes[start:stop]) / top):.1f}"
-        for start, stop in pairwise(edges)
+        f"{_x((start + stop) / 2, count)} {_y(max(changes[start:stop]) / top)}" for start, stop in pairwise(edges)
     ]
-    return f'<path class="change" d="M{"L".join(points)}"/>' if points else ""
+    least = f'<path class="least" d="M0 {_y(curve.least / top)}H{_WIDTH}"/>'
+    return f'{least}<path class="change" d="M{"L".join(points)}"/>'
 
 
 def _ticks(film: Film) -> range:
@@ -246,6 +260,10 @@ def _ticks(film: Film) -> range:
 
 def _x(place: float, count: int) -> str:
     return f"{_WIDTH * place / count:.2f}".rstrip("0").rstrip(".")
+
+
+def _y(share: float) -> str:
+    return f"{_HEIGHT * (1 - share):.1f}"
 
 
 def _percent(place: float, count: int) -> str:

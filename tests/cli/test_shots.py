@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -67,6 +68,15 @@ def test_the_table_is_printed_beside_the_files(anicolor, long_film, tmp_path):
     plain = anicolor("shots", long_film)
     outcome = anicolor("shots", long_film, *asked(tmp_path, "csv"))
     assert (outcome.code, outcome.out, outcome.err) == (0, plain.out, "")
+
+
+@pytest.mark.parametrize(("detector", "least"), [("structure", "0.12"), ("histogram", "200")])
+def test_the_page_draws_the_change_of_every_frame(anicolor, long_film, tmp_path, detector, least):
+    assert anicolor("shots", long_film, *asked(tmp_path, "html"), "--detector", detector).code == 0
+    page = (tmp_path / "cut.html").read_text()
+    (curve,) = re.findall('<path class="change" d="([^"]*)"', page)
+    assert curve.count("L") == 7
+    assert f"{least}, the least change of a cut" in page
 
 
 def test_the_rate_of_images_is_that_of_their_lists(anicolor, long_film, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from anicolor.frames import FrameRange, Shot
 from anicolor.media.picture import Picture
-from anicolor.shots.detect import Detector, detect
+from anicolor.shots.detect import Detector, Rule, detect
 
 SIZE = 192
 
@@ -89,6 +89,25 @@ def test_closes_shots_while_reading() -> None:
     film = (taken.append(1) or one for one in shot(0, 8, fill=False) + shot(1, 60, fill=False))
     assert next(iter(detect(film))).frames == FrameRange(0, 8)
     assert len(taken) <= 8 + 40
+
+
+@pytest.mark.parametrize("rule", ["structure", "histogram"])
+def test_tells_the_change_of_every_frame(rule: Rule) -> None:
+    film = [picture for seed in (0, 1) for picture in shot(seed, 30, fill=False)]
+    film[50] = Picture(np.full((SIZE, SIZE, 3), 255, np.uint8))
+    changes: list[float] = []
+    shots = list(detect(film, Detector(rule), changes.append))
+    assert shots == list(detect(film, Detector(rule)))
+    assert len(changes) == len(film)
+    assert changes[0] == 0
+    assert all(changes[one.frames.start] == one.score for one in shots[1:])
+    assert changes[30] == max(changes[:50]) > Detector(rule).least
+
+
+def test_changes_are_told_while_reading() -> None:
+    changes: list[float] = []
+    assert next(iter(detect(shot(0, 8, fill=False) + shot(1, 60, fill=False), changed=changes.append)))
+    assert len(changes) == 9
 
 
 def test_no_frames_no_shots() -> None:

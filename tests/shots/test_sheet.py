@@ -47,10 +47,15 @@ class Page(StrictPage):
 
 
 def write(
-    folder: Path, film: Film | None = None, shots: list[Shot] = SHOTS, changes: tuple[float, ...] = (), side: int = 48
+    folder: Path,
+    film: Film | None = None,
+    shots: list[Shot] = SHOTS,
+    changes: tuple[float, ...] = (),
+    least: float = 0.1,
+    side: int = 48,
 ) -> Page:
     film = film or Reel(48)
-    sheet = Sheet(film, shots, changes)
+    sheet = Sheet(film, shots, changes, least)
     for index, shot in enumerate(shots):
         for frame in shot.frames:
             pixels = np.full((side, side * 4 // 3, 3), COLOURS[index % 5], np.uint8)
@@ -123,6 +128,18 @@ def test_a_curve_of_changes(tmp_path: Path) -> None:
     assert curve is not None
     assert curve.count("L") == 499
     assert curve.count(" 0.0") == 1  # the one great change is not thinned out
+
+
+def test_the_curve_has_the_least_change_of_a_cut(tmp_path: Path) -> None:
+    def level(*changes: float, least: float) -> str | None:
+        page = write(tmp_path, Reel(2), [Shot(FrameRange(0, 2))], changes, least)
+        assert f"{least:g}, the least change of a cut" in page.text("span")
+        (line,) = [attrs["d"] for tag, attrs in page.tags if tag == "path" and attrs["class"] == "least"]
+        return line
+
+    assert level(0, 0.4, least=0.1) == "M0 75.0H1000"
+    assert level(0, 0.1, least=0.2) == "M0 0.0H1000"  # a calm film is not blown up
+    assert "the least change of a cut" not in write(tmp_path).source
 
 
 def test_pictures_are_small_however_large_the_film(tmp_path: Path) -> None:

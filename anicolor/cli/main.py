@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"error: {_line(_usage(error))}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped: what is finished is kept; colorize and train go on with --resume", err=True)
+        click.echo("stopped: what is finished is kept; --resume goes on (data prepare does so by itself)", err=True)
         sys.exit(_INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -487,7 +487,7 @@ def test_interrupted(request, colorize, monkeypatch, long_film, long_keyframes, 
         patch.setattr(ImageSink, "write", interrupted)
         outcome = colorize(long_film, long_keyframes, out)
     assert outcome.code == STOPPED
-    assert outcome.err.strip() == "stopped: what is finished is kept; colorize and train go on with --resume"
+    assert outcome.err.strip() == "stopped: what is finished is kept; --resume goes on (data prepare does so by itself)"
     kept = {path.name: path.stat().st_ino for path in frames.glob("*.png")}
     assert len(kept) == frame
     assert not list(frames.glob("*.part"))

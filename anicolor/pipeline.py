@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -25,12 +26,16 @@ from anicolor.media.write import Preset, Sink, check_output, create
 from anicolor.models.colorizer import Colorizer, Reference
 from anicolor.models.windows import fit, network_size, paint
 from anicolor.painting.finish import covers_drawing, finish, opacity, paint_layer
+from anicolor.painting.ink import InkColours, InkSamples
 from anicolor.shots.detect import find_shots
 from anicolor.shots.holds import film_holds, held_in
 
-__all__ = ["Painted", "Plan", "Settings", "check_target", "colorize", "make_plan"]
+__all__ = ["LineColour", "Painted", "Plan", "Settings", "check_target", "colorize", "make_plan"]
 
 _SMALLEST = 32  # the least network size that the command line takes
+
+
+LineColour = Literal["keyframe", "multiply"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class Settings:
     """How a film is painted: line extraction, sampling steps (None: the model's), seed, network size (longer side).
 
     ``lines`` names an extractor; ``auto`` takes the frames as line art, and refuses finished colour frames. With
-    ``holds`` a drawing that is held is painted once, and written for each of its frames.
+    ``holds`` a drawing that is held is painted once, and written for each of its frames. ``line_colour`` is
+    ``keyframe`` (lines look as the keyframes show them) or ``multiply`` (the drawing multiplied with the paint).
     """
 
     lines: str = "auto"
@@ -48,6 +54,7 @@ class Settings:
     borrow: bool = False
     preset: Preset | None = None
     holds: bool = True
+    line_colour: LineColour = "keyframe"
 
 
 @dataclass(frozen=True)
@@ -186,7 +193,15 @@ def _paint_shot(
 ) -> Iterator[int]:
     """Paint each drawing of a shot once, write it for all frames that it is held, and yield after each frame."""
     files = {_drawing(file.index, holds): file for file in reversed(plan.keyframes)}
-    references = {drawing: _reference(film, file, drawing, size, settings) for drawing, file in files.items()}
+    samples = InkSamples()
+    references: dict[int, Reference] = {}
+    for drawing, file in files.items():
+        picture = next(film.read(FrameRange(file.index, file.index + 1)))
+        image = load(file).image
+        references[drawing] = Reference(drawing, fit(image[None], size)[0], _lines(picture, size, settings))
+        if settings.line_colour == "keyframe":
+            samples.add(image, _drawing_of(picture, settings))
+    ink = samples.colours()
     window = _Reader(film, holds, size, settings)
     ordinals = [hold.frames.start for hold in holds]
     noise = FrameNoise(settings.seed)
@@ -197,7 +212,7 @@ def _paint_shot(
         for new, colours in painted:
             yield from _write_given(sink, plan.keyframes, holds[written : new.start])
             for index, colour in zip(new, colours, strict=True):
-                finished = _finished(colour, *window.picture(index), settings, covered=whole)
+                finished = _finished(colour, *window.picture(index), ink, settings, covered=whole)
                 for frame in holds[index].frames:
                     sink.write(frame, finished)
                     yield frame
@@ -224,14 +239,22 @@ def _write_given(sink: Sink, keyframes: Sequence[KeyframeFile], holds: Sequence[
             yield frame
 
 
-def _finished(colour: Tensor, picture: Picture, lines: Tensor, settings: Settings, *, covered: bool) -> Picture:
-    frame = to_frame(picture)
-    drawing = extract(frame[None], settings.lines)[0].expand(3, -1, -1) if _extracted(settings) else frame
+def _finished(
+    colour: Tensor, picture: Picture, lines: Tensor, ink: InkColours | None, settings: Settings, *, covered: bool
+) -> Picture:
+    drawing = _drawing_of(picture, settings)
     layer = paint_layer(colour, lines, (picture.height, picture.width))
+    frame = finish(layer, drawing, ink)
     alpha = picture.alpha
     if alpha is not None and not covered:
-        alpha = opacity(layer, drawing, alpha)
-    return from_frame(finish(layer, drawing), picture.bits, alpha)
+        alpha = opacity(layer, drawing, frame, alpha)
+    return from_frame(frame, picture.bits, alpha)
+
+
+def _drawing_of(picture: Picture, settings: Settings) -> Tensor:
+    """Return the drawing ``[3, H, W]`` that is laid over the paint."""
+    frame = to_frame(picture)
+    return extract(frame[None], settings.lines)[0].expand(3, -1, -1) if _extracted(settings) else frame
 
 
 class _Reader:
@@ -266,11 +289,6 @@ class _Reader:
         frames = zip(span, self._film.read(span), strict=True)
         self._pictures = (picture for frame, picture in frames if frame in firsts)
         self._next = index
-
-
-def _reference(film: Film, file: KeyframeFile, index: int, size: tuple[int, int], settings: Settings) -> Reference:
-    picture = next(film.read(FrameRange(file.index, file.index + 1)))
-    return Reference(index, fit(load(file).image[None], size)[0], _lines(picture, size, settings))
 
 
 def _lines(picture: Picture, size: tuple[int, int], settings: Settings) -> Tensor:

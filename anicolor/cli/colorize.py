@@ -52,6 +52,13 @@ __all__ = ["command"]
     help="Longer side of the frames that the network sees.",
 )
 @click.option(
+    "--line-colour",
+    type=click.Choice(["keyframe", "multiply"]),
+    default="keyframe",
+    show_default=True,
+    help="keyframe: lines as the keyframes show them; multiply: the drawing as it is, multiplied with the paint.",
+)
+@click.option(
     "--preset",
     type=click.Choice(["comp", "preview", "lossless", "master"]),
     help="What to write. [default: by the output's suffix]",
@@ -78,6 +85,7 @@ def command(
     steps: int | None,
     seed: int,
     size: int,
+    line_colour: Any,
     preset: Any,
     rate: Fraction | None,
     matrix: Any,
@@ -102,7 +110,7 @@ def command(
 
     started = time.monotonic()
     where = pick_device(device)
-    settings = Settings(lines, steps, seed, size, borrow_keyframes, preset, holds or xdts is not None)
+    settings = Settings(lines, steps, seed, size, borrow_keyframes, preset, holds or xdts is not None, line_colour)
     with open_film(film, rate=rate, matrix=matrix) as source:
         check_target(out, source, settings, overwrite=overwrite, resume=resume)
         listed = None if shots is None else read_shots(shots, source.info)

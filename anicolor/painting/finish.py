@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anicolor.lines.distance import nearest
+from anicolor.painting.ink import InkColours
 
 __all__ = ["covers_drawing", "finish", "opacity", "paint_layer"]
 
@@ -28,12 +29,12 @@ def paint_layer(colours: Tensor, lines: Tensor, size: tuple[int, int]) -> Tensor
     return torch.where((full > 1 - _WHITE).all(dim=0), 1.0, full)
 
 
-def finish(paint: Tensor, drawing: Tensor) -> Tensor:
+def finish(paint: Tensor, drawing: Tensor, ink: InkColours | None = None) -> Tensor:
     """Return the painted frame ``[3, H, W]``: ``drawing`` ``[3, H, W]``, as the artist drew it, over ``paint``.
 
-    Opaque ink comes out as it went in.
+    Opaque ink comes out as it went in, but for lines that ``ink`` knows in another colour from the keyframes.
     """
-    return paint * drawing
+    return paint * drawing if ink is None else ink.lay(drawing, paint)
 
 
 def covers_drawing(alpha: np.ndarray, drawing: Tensor) -> bool:
@@ -46,8 +47,8 @@ def covers_drawing(alpha: np.ndarray, drawing: Tensor) -> bool:
     return bool((opaque & bright).sum() > (opaque & ~bright).sum())
 
 
-def opacity(paint: Tensor, drawing: Tensor, alpha: np.ndarray) -> np.ndarray:
-    """Return the opacity ``[H, W]`` of a painted frame whose drawing is ink on nothing, in the type of ``alpha``.
+def opacity(paint: Tensor, drawing: Tensor, frame: Tensor, alpha: np.ndarray) -> np.ndarray:
+    """Return the opacity ``[H, W]`` of ``frame``, whose drawing is ink on nothing, in the type of ``alpha``.
 
     Paper is transparent where it is white and joined to the border of the frame; beside it, ink stays as opaque as
     it was, and what ran over an outline is as opaque as its colour asks. All else is paint, and opaque. Laid on
@@ -63,7 +64,7 @@ def opacity(paint: Tensor, drawing: Tensor, alpha: np.ndarray) -> np.ndarray:
         return np.full_like(alpha, top)
     # The outer half of an outline belongs to the outside as well, or it would carry a white fringe.
     outside = outside.reshape(-1)[nearest(paper)]
-    needed = np.ceil((1 - (paint * drawing).amin(dim=0).cpu().numpy()) * top - _ROUNDING).astype(alpha.dtype)
+    needed = np.ceil((1 - frame.amin(dim=0).cpu().numpy()) * top - _ROUNDING).astype(alpha.dtype)
     return np.where(outside, np.maximum(alpha, needed), top).astype(alpha.dtype)
 
 

@@ -36,6 +36,19 @@ def test_every_drawing_is_painted_and_keyframes_come_out_as_given(colorize, film
         assert (painted[index][drawings[index].ink > 0] == 0).all()
 
 
+def test_lines_take_the_colour_that_keyframes_show(anicolor, film, tmp_path, out):
+    brown, drawings = (110, 60, 20), cut()
+    painted = [np.where(d.ink[..., None] > 0, np.uint8(brown), d.colours) for d in (drawings[0], drawings[3])]
+    keyframes = save(tmp_path / "brown", painted, (1, 4))
+    order = ("colorize", film, "--keyframes", keyframes, "--model", "flow", "-o")
+    assert anicolor(*order, out).code == 0
+    assert anicolor(*order, tmp_path / "black", "--line-colour", "multiply").code == 0
+    for index in (1, 2):
+        ink = drawings[index].ink > 0
+        assert np.abs(pixels_of(out)[index][ink].astype(int) - brown).max() <= 1
+        assert (pixels_of(tmp_path / "black")[index][ink] == 0).all()
+
+
 def test_all_frames_are_keyframes(colorize, film, tmp_path, out):
     drawings = cut()
     keyframes = save(tmp_path / "all", [drawing.colours for drawing in drawings], range(1, 5))

@@ -104,7 +104,7 @@ def test_laid_on_white_the_frame_is_the_same_with_and_without_alpha(bits, outsid
     paint = torch.full((3, 64, 64), outside)
     yy, xx = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
     paint[:, (xx - 30) ** 2 + (yy - 30) ** 2 <= 400] = RED[:, None]
-    alpha = opacity(paint, drawing, picture.alpha)
+    alpha = opacity(paint, drawing, finish(paint, drawing), picture.alpha)
     assert alpha.dtype == pixels.dtype
     frame = finish(paint, drawing)
     with_alpha = from_frame(frame, bits, alpha)
@@ -120,7 +120,7 @@ def test_laid_on_white_the_frame_is_the_same_with_and_without_alpha(bits, outsid
 
 def test_white_paint_inside_an_outline_is_opaque():
     picture = Picture(soft_drawing())
-    alpha = opacity(torch.ones(3, 64, 64), to_frame(picture), picture.alpha)
+    alpha = opacity(torch.ones(3, 64, 64), to_frame(picture), to_frame(picture), picture.alpha)
     assert alpha[30, 30] == 255
     assert alpha[2, 2] == 0
 
@@ -130,7 +130,7 @@ def test_a_soft_outline_on_paper_keeps_its_own_opacity_outside():
     drawing = to_frame(picture)
     paint = torch.ones(3, 64, 64)
     paint[:, 20:40, 20:40] = RED[:, None, None]
-    alpha = opacity(paint, drawing, picture.alpha)
+    alpha = opacity(paint, drawing, finish(paint, drawing), picture.alpha)
     yy, xx = np.mgrid[:64, :64]
     outer = (xx - 30) ** 2 + (yy - 30) ** 2 > 21**2
     assert np.array_equal(alpha[outer], picture.alpha[outer])
@@ -145,7 +145,7 @@ def test_colour_that_ran_over_an_outline_leaves_no_fringe():
     blurred = ((distance - 20) / 4).clamp(0, 1)
     paint = RED[:, None, None] * (1 - blurred) + blurred
     frame = finish(paint, drawing)
-    alpha = opacity(paint, drawing, picture.alpha)
+    alpha = opacity(paint, drawing, finish(paint, drawing), picture.alpha)
     pixels = from_frame(frame, 8, alpha).pixels
     on_black = pixels[..., :3] * (pixels[..., 3:] / 255)
     assert on_black[(distance > 22).numpy()].max() < 0.82 * 255, "never lighter than the paint itself"
@@ -161,7 +161,7 @@ def test_inside_a_thin_outline_all_is_opaque(fill):
     picture = Picture(np.dstack([np.zeros((32, 32, 3), np.uint8), ink]))
     paint = torch.ones(3, 32, 32)
     paint[:, 8:24, 8:24] = fill
-    alpha = opacity(paint, to_frame(picture), picture.alpha)
+    alpha = opacity(paint, to_frame(picture), finish(paint, to_frame(picture)), picture.alpha)
     expected = np.zeros((32, 32), np.uint8)
     expected[8:24, 8:24] = 255
     assert np.array_equal(alpha, expected)

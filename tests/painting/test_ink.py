@@ -1,0 +1,139 @@
+"""Lines look as the keyframes show them, keep their shape, and stay untouched where keyframes leave them as drawn."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from anicolor.painting.finish import finish
+from anicolor.painting.ink import InkColours, InkSamples
+
+RED, BLUE, WHITE = (0.8, 0.2, 0.1), (0.1, 0.3, 0.9), (1.0, 1.0, 1.0)
+BLACK, BROWN, NAVY = (0.0, 0.0, 0.0), (0.4, 0.22, 0.1), (0.05, 0.05, 0.35)
+SIDE = 96
+
+
+def disc(centre: tuple[int, int], radius: int, width: int = -1) -> Tensor:
+    """How much of every pixel a disc or its outline covers, ``[H, W]``."""
+    page = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.circle(page, centre, radius, 255, width, cv2.LINE_AA)
+    return torch.from_numpy(page).float() / 255
+
+
+def colour(value: tuple[float, ...]) -> Tensor:
+    return torch.tensor(value)[:, None, None]
+
+
+def scene(shift: int, inks: tuple[tuple[float, ...], ...] = (BROWN, BLACK), drawn: tuple[float, ...] = BLACK):
+    """A red and a blue disc on white, their outlines in ``inks``: the frame, its paint and its drawing."""
+    paint, drawing = torch.ones(3, SIDE, SIDE), torch.ones(3, SIDE, SIDE)
+    frame = paint.clone()
+    places = (((24 + shift, 30), RED), ((62 - shift, 64), BLUE))
+    for (centre, fill), ink in zip(places, inks, strict=True):
+        inside, outline = disc(centre, 18) > 0.5, disc(centre, 18, 3)
+        paint = torch.where(inside, colour(fill), paint)
+        drawing = drawing * (1 - outline) + colour(drawn) * outline
+        frame = torch.where(inside, colour(fill), frame)
+        frame = frame * (1 - outline) + colour(ink) * outline
+    return frame, paint, drawing
+
+
+def learned(*keyframes: tuple[Tensor, Tensor, Tensor]) -> InkColours | None:
+    samples = InkSamples()
+    for frame, _, drawing in keyframes:
+        samples.add(frame, drawing)
+    return samples.colours()
+
+
+def levels(one: Tensor, other: Tensor) -> Tensor:
+    return (one - other).abs().amax(dim=0) * 255
+
+
+def test_a_line_takes_the_colour_that_the_keyframe_gave_it() -> None:
+    ink = learned(scene(0))
+    truth, paint, drawing = scene(5)
+    frame = finish(paint, drawing, ink)
+    assert levels(frame, truth).max() < 3
+    assert levels(finish(paint, drawing), truth).max() > 90
+
+
+def test_lines_that_keyframes_show_as_drawn_are_the_drawings_own() -> None:
+    ink = learned(scene(0))
+    _, paint, drawing = scene(5)
+    frame = finish(paint, drawing, ink)
+    blue = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    blue[:, 31:80] = blue[42:86] = True
+    blue &= disc((57, 64), 18, 3) > 0
+    assert torch.equal(frame[:, blue], (paint * drawing)[:, blue])
+
+
+def test_nothing_is_learned_from_black_lines() -> None:
+    assert learned(scene(0, (BLACK, BLACK)), scene(5, (BLACK, BLACK))) is None
+
+
+def test_keyframes_add_up() -> None:
+    ink = learned(scene(0, (BROWN, BLACK)), scene(-4, (BROWN, BLACK)))
+    assert ink is not None
+    truth, paint, drawing = scene(5)
+    assert levels(ink.lay(drawing, paint), truth).max() < 3
+
+
+def test_every_line_has_its_own_colour() -> None:
+    ink = learned(scene(0, (BROWN, NAVY)))
+    truth, paint, drawing = scene(5, (BROWN, NAVY))
+    assert levels(finish(paint, drawing, ink), truth).max() < 3
+
+
+def test_trace_lines_vanish_in_the_paint() -> None:
+    red = (1.0, 0.1, 0.1)
+    ink = learned(scene(0, (RED, BLUE), red))
+    truth, paint, drawing = scene(5, (RED, BLUE), red)
+    assert levels(finish(paint, drawing, ink), truth).max() < 6
+
+
+def test_pencil_that_was_inked_is_as_opaque_as_ink() -> None:
+    pencil = (0.45, 0.45, 0.45)
+    ink = learned(scene(0, (BROWN, NAVY), pencil))
+    truth, paint, drawing = scene(5, (BROWN, NAVY), pencil)
+    assert levels(finish(paint, drawing, ink), truth).max() < 6
+
+
+def test_paint_that_is_a_little_off_has_the_same_ink() -> None:
+    ink = learned(scene(0))
+    truth, paint, drawing = scene(5)
+    noise = torch.randn(paint.shape, generator=torch.Generator().manual_seed(0)) * 0.02
+    assert levels(finish((paint + noise).clamp(0, 1), drawing, ink), truth).max() < 30
+
+
+def test_the_drawing_and_the_paint_are_not_changed() -> None:
+    ink = learned(scene(0))
+    _, paint, drawing = scene(5)
+    kept = paint.clone(), drawing.clone()
+    finish(paint, drawing, ink)
+    assert torch.equal(paint, kept[0])
+    assert torch.equal(drawing, kept[1])
+
+
+def test_outside_the_lines_there_is_paint() -> None:
+    ink = learned(scene(0))
+    _, paint, drawing = scene(5)
+    clear = (drawing == 1).all(dim=0)
+    assert torch.equal(finish(paint, drawing, ink)[:, clear], paint[:, clear])
+
+
+def test_a_few_pixels_prove_nothing() -> None:
+    frame, paint, drawing = scene(0, (BLACK, BLACK))
+    frame[:, 12, 22:25] = colour(BROWN)[:, 0]  # a slip of the brush on the outline
+    assert learned((frame, paint, drawing)) is None
+
+
+@pytest.mark.parametrize("page", [torch.ones, torch.zeros], ids=["no-ink", "no-paper"])
+def test_pages_without_ink_and_without_paper(page) -> None:
+    empty = page(3, SIDE, SIDE)
+    assert learned((empty, empty, empty)) is None
+    ink = learned(scene(0))
+    paint = torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(finish(paint, empty, ink), paint * empty)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from anicolor.pretrained import RAFT, load_pretrained
 
-__all__ = ["DisFlow", "FlowEstimator", "RaftFlow", "occluded", "pixel_grid", "warp"]
+__all__ = ["DisFlow", "FlowEstimator", "RaftFlow", "joined", "occluded", "pixel_grid", "warp"]
 
 _SMALLEST = 16  # pixels a side: below, OpenCV's search raises or crashes (tried with 5.0)
 _RAFT_SMALLEST, _RAFT_MULTIPLE = 128, 8  # of its correlation pyramid, and of its encoder
@@ -79,6 +79,14 @@ def warp(source: Tensor, flow: Tensor) -> Tensor:
     scale = where.new_tensor([max(width - 1, 1), max(height - 1, 1)]).view(1, 2, 1, 1)
     grid = (2 * where / scale - 1).permute(0, 2, 3, 1)
     return F.grid_sample(source, grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def joined(onward: Tensor, step: Tensor) -> Tensor:
+    """Return the flow ``[T, 2, H, W]`` from a frame to a source, by its neighbour.
+
+    ``step`` is the flow from the frame to its neighbour, ``onward`` from there to the source.
+    """
+    return step + warp(onward, step)
 
 
 def occluded(forward: Tensor, backward: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from torchvision.models.optical_flow import raft_large
 
 from anicolor.errors import InputError
-from anicolor.motion import DisFlow, RaftFlow, occluded, pixel_grid, warp
+from anicolor.motion import DisFlow, RaftFlow, joined, occluded, pixel_grid, warp
 
 
 def test_warping_is_linear_interpolation_clamped_to_the_border() -> None:
@@ -36,6 +36,16 @@ def test_the_grid_holds_x_then_y() -> None:
     grid = pixel_grid(2, 3, torch.zeros(1, dtype=torch.float64))
     assert grid.dtype == torch.float64
     assert grid.tolist() == [[[[0, 1, 2], [0, 1, 2]], [[0, 0, 0], [1, 1, 1]]]]
+
+
+def test_joined_flows_lead_where_one_leads_after_the_other() -> None:
+    generator = torch.Generator().manual_seed(0)
+    step = torch.nn.functional.interpolate(torch.randn(1, 2, 4, 4, generator=generator), (48, 48), mode="bicubic")
+    onward = 2 * step.flip(-1)
+    source = picture(48, 48)
+    twice, once = warp(warp(source, onward), step), warp(source, joined(onward, step))
+    assert (twice - once)[..., 6:-6, 6:-6].abs().max() < 0.02
+    assert torch.equal(joined(torch.zeros_like(step), step), step)
 
 
 def picture(height: int, width: int) -> torch.Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
 from anicolor.data.synthetic import Degradation
 
-__all__ = ["augment", "crop", "degrade"]
+__all__ = ["Passage", "augment", "crop", "degrade"]
 
 _DEGRADED = 0.5  # share of examples whose lines are degraded
 _SWAPPED = 0.5  # share with their colour channels permuted
@@ -16,26 +18,36 @@ _MIRRORED = 0.5
 _ALONE = 0.12  # share with a single keyframe, given twice
 
 
-def augment(colours: np.ndarray, lines: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return colours ``[3, H, W, 3]`` and lines ``[3, H, W]``, uint8, changed alike in all three frames.
+class Passage(NamedTuple):
+    """A run of drawings with a keyframe at both ends, and a frame between them to paint."""
 
-    The last frame is the target, the others are its references.
-    """
+    colours: np.ndarray
+    """``[3, H, W, 3]``, uint8: both keyframes, then the frame."""
+    lines: np.ndarray
+    """``[N, H, W]``, uint8: every drawing of the run."""
+    places: tuple[int, int, int]
+    """Which of the drawings those three are."""
+
+
+def augment(passage: Passage, rng: np.random.Generator) -> Passage:
+    """Return ``passage`` with all its frames changed alike."""
+    colours, lines, (first, second, at) = passage
     if rng.random() < _MIRRORED:
         colours, lines = colours[:, :, ::-1], lines[:, :, ::-1]
     if rng.random() < 0.5:  # time runs either way
-        colours, lines = colours[[1, 0, 2]], lines[[1, 0, 2]]
+        last = len(lines) - 1
+        colours, lines, first, second, at = colours[[1, 0, 2]], lines[::-1], last - second, last - first, last - at
     if rng.random() < _ALONE:
-        colours, lines = colours[[0, 0, 2]], lines[[0, 0, 2]]
+        colours, second = colours[[0, 0, 2]], first
     if rng.random() < _SWAPPED:
         colours = colours[..., rng.permutation(3)]
     if rng.random() < _SHIFTED:
         colours = _turn_hues(colours, rng)
-    return np.ascontiguousarray(colours), np.ascontiguousarray(lines)
+    return Passage(np.ascontiguousarray(colours), np.ascontiguousarray(lines), (first, second, at))
 
 
 def degrade(lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return lines ``[3, H, W]``, uint8, as scanning, resizing and compression leave them, half of the time."""
+    """Return lines ``[N, H, W]``, uint8, as scanning, resizing and compression leave them, half of the time."""
     if rng.random() >= _DEGRADED:
         return lines
     degradation = Degradation.draw(rng)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anicolor.data.augment import augment, degrade
+from anicolor.data.augment import Passage, augment, degrade
 from anicolor.data.synthetic import DrawnScene, DrawnSettings
 from anicolor.errors import InputError
 from anicolor.lines.distance import without_ink
@@ -44,33 +44,43 @@ GAPS = (2, 24)
 class Example:
     """One frame to paint and its references in time order, in [0, 1].
 
-    ``target`` ``[3, H, W]``, ``lines`` ``[1, H, W]``, ``references`` ``[K, 3, H, W]``, ``reference_lines``
-    ``[K, 1, H, W]``; ``paint`` and ``reference_paint`` are target and references without their ink.
+    ``target`` ``[3, H, W]`` and ``references`` ``[K, 3, H, W]``; ``paint`` and ``reference_paint`` are both without
+    their ink. ``drawings`` ``[N, 1, H, W]`` is the line art of every frame from one reference to the other, and
+    ``places`` tells which of them the references are, and then the target.
     """
 
     target: Tensor
-    lines: Tensor
     references: Tensor
-    reference_lines: Tensor
     paint: Tensor
     reference_paint: Tensor
+    drawings: Tensor
+    places: tuple[int, ...]
+
+    @property
+    def lines(self) -> Tensor:
+        """The target's line art ``[1, H, W]``."""
+        return self.drawings[self.places[-1]]
+
+    @property
+    def reference_lines(self) -> Tensor:
+        """The references' line art ``[K, 1, H, W]``."""
+        return self.drawings[list(self.places[:-1])]
 
 
 class ClipSource(ABC):
-    """Where frames come from: draws a triple (keyframe, frame between, keyframe) for a random state."""
+    """Where frames come from: draws a passage (keyframe, frames between, keyframe) for a random state."""
 
     @abstractmethod
-    def draw(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
-        """Return colours ``[3, H, W, 3]`` and lines ``[3, H, W]``, uint8: both keyframes, then the frame."""
+    def draw(self, rng: np.random.Generator) -> Passage:
+        """Return a passage with one of the frames between its keyframes picked to be painted."""
 
     def example(self, seed: int, number: int) -> Example:
         """Return example ``number`` of the endless series ``seed``, augmented."""
         rng = np.random.default_rng((seed, number))
-        colours, clean = augment(*self.draw(rng), rng)
+        colours, clean, places = augment(self.draw(rng), rng)
         colour = torch.from_numpy(colours).permute(0, 3, 1, 2).float() / 255
-        paint = without_ink(colour, _lines(clean))
-        line = _lines(degrade(clean, rng))
-        return Example(colour[2], line[2], colour[:2], line[:2], paint[2], paint[:2])
+        paint = without_ink(colour, _lines(clean[list(places)]))
+        return Example(colour[2], colour[:2], paint[2], paint[:2], _lines(degrade(clean, rng)), places)
 
 
 def _lines(pixels: Pixels) -> Tensor:
@@ -85,12 +95,13 @@ class DrawnClips(ClipSource):
     first: int = 1_000_000
     count: int = 2**31
 
-    def draw(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+    def draw(self, rng: np.random.Generator) -> Passage:
         size = int(rng.integers(self.sizes[0] // 32, self.sizes[1] // 32 + 1)) * 32
         gap = int(rng.integers(GAPS[0], GAPS[1] + 1))
         scene = DrawnScene(self.first + int(rng.integers(self.count)), DrawnSettings(frames=gap + 1, size=size))
-        frames = [scene.draw(t) for t in (0, gap, int(rng.integers(1, gap)))]
-        return np.stack([f[0] for f in frames]), np.stack([f[1] for f in frames])
+        places = (0, gap, int(rng.integers(1, gap)))
+        colours, lines = zip(*(scene.draw(t) for t in range(gap + 1)), strict=True)
+        return Passage(np.stack([colours[t] for t in places]), np.stack(lines), places)
 
 
 @dataclass(frozen=True)
@@ -151,14 +162,14 @@ class FolderClips(ClipSource):
         if not self.clips:
             raise InputError(f"{root}: no clip of three frames or more found")
 
-    def draw(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+    def draw(self, rng: np.random.Generator) -> Passage:
         clip = self.clips[rng.integers(len(self.clips))]
         gap = int(rng.integers(GAPS[0], min(GAPS[1], len(clip) - 1) + 1))
         start = int(rng.integers(len(clip) - gap))
-        picked = [clip[start + t] for t in (0, gap, int(rng.integers(1, gap)))]
-        colours = np.stack([_rgb8(color) for color, _ in picked])
-        lines = np.stack([_rgb8(line).min(axis=-1) for _, line in picked])
-        return colours, lines
+        places = (0, gap, int(rng.integers(1, gap)))
+        run = clip[start : start + gap + 1]
+        colours = np.stack([read_picture(run[t][0]).rgb8() for t in places])
+        return Passage(colours, np.stack([read_picture(line).rgb8().min(axis=-1) for _, line in run]), places)
 
 
 @dataclass(frozen=True)
@@ -168,7 +179,7 @@ class MixedClips(ClipSource):
     sources: tuple[ClipSource, ...]
     shares: tuple[float, ...]
 
-    def draw(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+    def draw(self, rng: np.random.Generator) -> Passage:
         shares = np.asarray(self.shares) / sum(self.shares)
         return self.sources[rng.choice(len(self.sources), p=shares)].draw(rng)
 
@@ -203,7 +214,3 @@ def _check_sizes(paths: list[Path]) -> None:
                 f"{path}: expected {sizes[0][0]}x{sizes[0][1]} pixels like the rest of its clip,"
                 f" found {width}x{height}: give every size a clip of its own"
             )
-
-
-def _rgb8(path: Path) -> Pixels:
-    return np.rint(read_picture(path).on_paper() * 255).astype(np.uint8)

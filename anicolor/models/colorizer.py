@@ -25,7 +25,7 @@ class Traits:
     ``window`` is the most frames of one request (``fixed``: exactly so many), ``overlap`` the frames already
     painted before a window that it is given again, ``keyframes`` the most references of one request, ``anchors``
     which keyframes it needs, ``size_multiple`` what height and width must be divisible by, ``steps`` the
-    default number of sampling steps (0: the model does not sample).
+    default number of sampling steps (0: the model does not sample), ``tracked`` whether requests carry tracks.
     """
 
     window: int
@@ -36,6 +36,7 @@ class Traits:
     size_multiple: int = 1
     stochastic: bool = True
     steps: int = 0
+    tracked: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,8 @@ class Request:
 
     ``lines`` is ``[T, 1, H, W]``; ``references`` are in time order; ``first`` is the index of the first frame in the
     shot; ``seeds`` names each frame for its noise (its ordinal in the film); ``painted`` ``[P, 3, H, W]`` holds
-    the colours painted just before the window.
+    the colours painted just before the window. For models whose traits say ``tracked``, ``tracks`` ``[T, K, 2, H, W]``
+    is the flow in pixels from each frame to each reference, found through the frames between.
     """
 
     lines: Tensor
@@ -64,6 +66,7 @@ class Request:
     first: int
     seeds: tuple[int, ...]
     painted: Tensor
+    tracks: Tensor | None = None
 
     def __post_init__(self) -> None:
         check_lines(self.lines)

@@ -14,6 +14,7 @@ from torch import Tensor
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.frames import FrameRange
 from anicolor.models.colorizer import Colorizer, Reference, Request, Traits
+from anicolor.models.tracks import GapTracks
 
 __all__ = ["Window", "fit", "network_size", "paint", "plan"]
 
@@ -22,11 +23,13 @@ __all__ = ["Window", "fit", "network_size", "paint", "plan"]
 class Window:
     """One request: the frames handed over, those of them that are new, and its keyframes' indices.
 
-    Everything counts from the shot. ``frames`` and ``new`` differ only for models of a fixed length.
+    Everything counts from the shot. ``frames`` and ``new`` differ only for models of a fixed length; ``gap`` is the
+    whole run of frames without a keyframe that the new ones are part of.
     """
 
     frames: FrameRange
     new: FrameRange
+    gap: FrameRange
     anchors: tuple[int, ...]
 
 
@@ -46,7 +49,8 @@ def plan(length: int, keyframes: Sequence[int], traits: Traits) -> tuple[Window,
     for before, after in pairwise(borders):
         for start in range(before + 1, after, traits.window):
             new = FrameRange(start, min(start + traits.window, after))
-            windows.append(Window(_handed(new, length, traits), new, _anchors(new, keyframes, traits)))
+            gap = FrameRange(before + 1, after)
+            windows.append(Window(_handed(new, length, traits), new, gap, _anchors(new, keyframes, traits)))
     return tuple(windows)
 
 
@@ -80,21 +84,29 @@ def paint(
     film.
     """
     multiple = colorizer.traits.size_multiple
+    height, width = next(iter(references.values())).image.shape[-2:]
     padded = {index: _pad_reference(reference, multiple) for index, reference in references.items()}
     painted: Tensor | None = None
+    tracker: GapTracks | None = None
     stop = 0
+
+    def drawn(frames: FrameRange) -> Tensor:
+        return _pad(lines(frames), multiple, paper=True)
+
     for window in plan(length, sorted(references), colorizer.traits):
-        art = lines(window.frames)
-        height, width = art.shape[-2:]
-        art = _pad(art, multiple, paper=True)
+        anchors = tuple(padded[anchor] for anchor in window.anchors)
+        if colorizer.traits.tracked and window.new.start == window.gap.start:
+            tracker = GapTracks(drawn, window.gap, anchors)
+        art = drawn(window.frames)
         if painted is None or window.new.start != stop:
             painted = art.new_zeros(0, 3, *art.shape[-2:])
         request = Request(
             lines=art,
-            references=tuple(padded[anchor] for anchor in window.anchors),
+            references=anchors,
             first=window.frames.start,
             seeds=tuple(index if ordinals is None else ordinals[index] for index in window.frames),
             painted=painted,
+            tracks=tracker.to(window.frames, art) if tracker else None,
         )
         colours = colorizer.colorize(request, noise, steps).clamp(0, 1).cpu()
         colours = colours[window.new.start - window.frames.start :][: len(window.new)]

@@ -22,6 +22,7 @@ from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.models.catalog import entry
 from anicolor.models.colorizer import Colorizer, Reference, Request
 from anicolor.models.objective import Objective
+from anicolor.models.tracks import passage_tracks
 from anicolor.models.weights import save_weights
 from anicolor.training.recipe import Recipe, recipes
 from anicolor.training.run import Position, Run
@@ -205,7 +206,10 @@ def _psnr_of(colorizer: Colorizer, number: int) -> float:
     )
     for network in colorizer.networks.values():
         network.eval()
-    request = Request(example.lines[None], references, 1, (number,), torch.zeros(0, 3, *example.lines.shape[-2:]))
+    *ends, at = example.places
+    tracks = passage_tracks(example.drawings, at, ends)[None] if colorizer.traits.tracked else None
+    painted = torch.zeros(0, 3, *example.lines.shape[-2:])
+    request = Request(example.lines[None], references, 1, (number,), painted, tracks)
     error = (colorizer.colorize(request, FrameNoise(0))[0].cpu().clamp(0, 1) - example.target).square().mean()
     return float(-10 * error.log10())
 

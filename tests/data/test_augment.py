@@ -1,61 +1,68 @@
-"""Augmentation changes all frames of a triple alike; crops hold ink."""
+"""Augmentation changes all frames of a passage alike; crops hold ink."""
 
 import numpy as np
 import pytest
 
 from anicolor.data import augment as module
-from anicolor.data.augment import augment, crop, degrade
+from anicolor.data.augment import Passage, augment, crop, degrade
 
 SEEDS = range(60)
 Rng = np.random.Generator
 
 
+FIRST, LAST, AT, COUNT = 0, 4, 1, 5
+
+
 @pytest.fixture
-def triple() -> tuple[np.ndarray, np.ndarray]:
-    """Three frames of one asymmetric drawing; a corner mark tells them apart."""
+def passage() -> Passage:
+    """Five drawings of one asymmetric picture; a corner mark tells them apart."""
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    lines = np.where(rng.random((24, 32)) < 0.2, 0, 255).astype(np.uint8)
-    colours, drawn = np.stack([picture] * 3), np.stack([lines] * 3)
+    drawing = np.where(rng.random((24, 32)) < 0.2, 0, 255).astype(np.uint8)
+    colours, lines = np.stack([picture] * 3), np.stack([drawing] * COUNT)
     colours[:, 0, 0] = colours[:, 0, -1] = np.array([[40] * 3, [120] * 3, [200] * 3])  # grey: no hue to turn
-    return colours, drawn
+    lines[:, 0, 0] = lines[:, 0, -1] = np.arange(COUNT)
+    return Passage(colours, lines, (FIRST, LAST, AT))
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_shapes_and_types_are_kept(seed: int, triple: tuple[np.ndarray, np.ndarray]) -> None:
-    for before, after in zip(triple, augment(*triple, np.random.default_rng(seed)), strict=True):
+def test_shapes_and_types_are_kept(seed: int, passage: Passage) -> None:
+    for before, after in zip(passage[:2], augment(passage, np.random.default_rng(seed))[:2], strict=True):
         assert after.shape == before.shape
         assert after.dtype == np.uint8
         assert after.flags.c_contiguous
 
 
-def test_all_frames_are_changed_alike(triple: tuple[np.ndarray, np.ndarray]) -> None:
+def test_all_frames_are_changed_alike(passage: Passage) -> None:
     mirrored = 0
     for seed in SEEDS:
-        colours, lines = augment(*triple, np.random.default_rng(seed))
+        colours, lines, _ = augment(passage, np.random.default_rng(seed))
         assert (colours[:, 1:] == colours[0, 1:]).all()
-        assert (lines == lines[0]).all()
-        flipped = (lines[0] == triple[1][0][:, ::-1]).all()
-        assert flipped or (lines[0] == triple[1][0]).all()
+        assert (lines[:, 1:] == lines[0, 1:]).all()
+        before = passage.lines[0, 1:]
+        flipped = (lines[0, 1:] == before[:, ::-1]).all()
+        assert flipped or (lines[0, 1:] == before).all()
         # The colours went the same way: what was dark stays dark.
-        before = triple[0][0][:, ::-1] if flipped else triple[0][0]
-        assert np.corrcoef(before.max(-1).ravel(), colours[0].max(-1).ravel())[0, 1] > 0.9
+        picture = passage.colours[0][:, ::-1] if flipped else passage.colours[0]
+        assert np.corrcoef(picture.max(-1).ravel(), colours[0].max(-1).ravel())[0, 1] > 0.9
         mirrored += bool(flipped)
     assert 15 < mirrored < 45
 
 
-def test_the_target_stays_the_target_and_time_runs_either_way(triple: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_target_stays_the_target_and_time_runs_either_way(passage: Passage) -> None:
+    marks = {40: FIRST, 120: LAST, 200: AT}
     orders = set()
     for seed in range(120):
-        colours, _ = augment(*triple, np.random.default_rng(seed))
-        orders.add(tuple(int(frame[0, 0, 0]) for frame in colours))
+        colours, lines, places = augment(passage, np.random.default_rng(seed))
+        shown = tuple(int(frame[0, 0, 0]) for frame in colours)
+        assert [int(lines[place, 0, 0]) for place in places] == [marks[mark] for mark in shown]
+        assert list(lines[:, 0, 0]) in (list(range(COUNT)), list(reversed(range(COUNT))))
+        orders.add(shown)
     assert {order[2] for order in orders} == {200}
     assert {order[:2] for order in orders} == {(40, 120), (120, 40), (40, 40), (120, 120)}
 
 
-def test_a_degradation_is_one_for_all_three_frames(
-    triple: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_degradation_is_one_for_all_frames(passage: Passage, monkeypatch: pytest.MonkeyPatch) -> None:
     class Inverted:
         drawn = 0
 
@@ -68,11 +75,11 @@ def test_a_degradation_is_one_for_all_three_frames(
             return 255 - line
 
     monkeypatch.setattr(module, "Degradation", Inverted)
-    whole = [(degrade(triple[1], np.random.default_rng(seed)) == triple[1]).all() for seed in range(60)]
+    whole = [(degrade(passage.lines, np.random.default_rng(seed)) == passage.lines).all() for seed in range(60)]
     assert 15 < sum(whole) < 45
     assert Inverted.drawn == 60 - sum(whole)
     monkeypatch.setattr(module, "_DEGRADED", 1.0)
-    assert (degrade(triple[1], np.random.default_rng(0)) == 255 - triple[1]).all()
+    assert (degrade(passage.lines, np.random.default_rng(0)) == 255 - passage.lines).all()
 
 
 @pytest.mark.parametrize("side", [32, 48])

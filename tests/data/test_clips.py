@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from anicolor.data import clips as module
+from anicolor.data.augment import Passage
 from anicolor.data.clips import ClipSource, DrawnClips, Example, FolderClips, MixedClips, Pixels, clip_source
 from anicolor.errors import InputError
 from anicolor.lines.distance import distance_field
@@ -27,22 +28,24 @@ def save_clip(folder: Path, frames: int, value: int = 0) -> None:
 
 
 def same(one: Example, two: Example) -> bool:
-    return all(torch.equal(getattr(one, name), getattr(two, name)) for name in Example.__dataclass_fields__)
+    tensors = [name for name in Example.__dataclass_fields__ if name != "places"]
+    return one.places == two.places and all(torch.equal(getattr(one, name), getattr(two, name)) for name in tensors)
 
 
-def test_a_folder_gives_two_keyframes_and_a_frame_between_with_its_lines(tmp_path: Path) -> None:
+def test_a_folder_gives_two_keyframes_a_frame_between_and_all_line_art_from_one_to_the_other(tmp_path: Path) -> None:
     save_clip(tmp_path / "deep" / "one", 9, value=1)
     save_clip(tmp_path / "two", 3, value=2)
     source = FolderClips(tmp_path)
     seen = set()
     for seed in range(40):
-        colours, lines = source.draw(np.random.default_rng(seed))
-        assert (colours.shape, lines.shape) == ((3, 24, 40, 3), (3, 24, 40))
+        colours, lines, places = source.draw(np.random.default_rng(seed))
+        assert colours.shape == (3, 24, 40, 3)
         assert colours.dtype == lines.dtype == np.uint8
         (clip,) = set(colours[..., 0].flat)
-        first, last, middle = (int(frame[0, 0, 1]) for frame in colours)
+        first, last, middle = (int(frame[0, 0, 1]) for frame in colours)  # in RGB order, not BGR
         assert first < middle < last
-        assert [int(line[0].argmin()) for line in lines] == [first, last, middle]  # in RGB order, not BGR
+        assert [int(line[0].argmin()) for line in lines] == list(range(first, last + 1))
+        assert places == (0, last - first, middle - first)
         seen.add((int(clip), last - first))
     assert {clip for clip, _ in seen} == {1, 2}
     assert {gap for clip, gap in seen if clip == 1} == set(range(2, 9))
@@ -79,13 +82,14 @@ def test_a_frame_of_another_size_is_named(tmp_path: Path) -> None:
 class Plain(ClipSource):
     value: int
 
-    def draw(self, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
-        return np.full((3, 8, 8, 3), self.value, np.uint8), np.full((3, 8, 8), rng.integers(256), np.uint8)
+    def draw(self, rng: np.random.Generator) -> Passage:
+        lines = np.full((3, 8, 8), rng.integers(256), np.uint8)
+        return Passage(np.full((3, 8, 8, 3), self.value, np.uint8), lines, (0, 2, 1))
 
 
 def test_sources_are_mixed_by_their_shares() -> None:
     source = MixedClips((Plain(1), Plain(2)), (3.0, 1.0))
-    drawn = [source.draw(np.random.default_rng(seed))[0].max() for seed in range(400)]
+    drawn = [source.draw(np.random.default_rng(seed)).colours.max() for seed in range(400)]
     assert drawn.count(1) == pytest.approx(300, abs=40)
     assert set(drawn) == {1, 2}
 
@@ -110,19 +114,33 @@ def test_an_example_follows_from_its_number(tmp_path: Path) -> None:
 
 def test_an_example_is_in_zero_to_one() -> None:
     example = DrawnClips(sizes=(64, 64)).example(0, 0)
-    shapes = {name: tuple(getattr(example, name).shape) for name in Example.__dataclass_fields__}
-    assert shapes == {
+    shapes = {
         "target": (3, 64, 64),
-        "lines": (1, 64, 64),
         "references": (2, 3, 64, 64),
-        "reference_lines": (2, 1, 64, 64),
         "paint": (3, 64, 64),
         "reference_paint": (2, 3, 64, 64),
+        "drawings": (len(example.drawings), 1, 64, 64),
+        "lines": (1, 64, 64),
+        "reference_lines": (2, 1, 64, 64),
     }
-    for name in shapes:
+    for name, shape in shapes.items():
         values = getattr(example, name)
+        assert values.shape == shape
         assert values.dtype == torch.float32
         assert 0 <= values.min() < values.max() <= 1
+
+
+def test_the_line_art_of_an_example_reaches_from_reference_to_reference() -> None:
+    alone = 0
+    for number in range(24):
+        example = DrawnClips(sizes=(64, 64)).example(0, number)
+        first, second, at = example.places
+        assert torch.equal(example.reference_lines[1], example.drawings[second])
+        assert torch.equal(example.lines, example.drawings[at])
+        assert first in {0, len(example.drawings) - 1}
+        alone += first == second
+        assert first == second or (first, second) == (0, len(example.drawings) - 1)
+    assert 0 < alone < 12
 
 
 def test_paint_is_the_picture_without_its_ink() -> None:

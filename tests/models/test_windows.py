@@ -161,6 +161,25 @@ def test_overlap_hands_over_what_is_painted_just_before_and_nothing_across_a_key
         done |= dict(zip(new, colours, strict=True))
 
 
+def test_models_that_ask_for_tracks_get_them_for_the_whole_gap_at_once():
+    lines, references = a_shot(length=9, keyframes=(2, 7), size=(20, 30))
+    read = []
+
+    def of(frames: FrameRange):
+        read.append(frames)
+        return lines[frames.start : frames.stop]
+
+    recorder = Recorder(Traits(window=2, keyframes=2, size_multiple=8, tracked=True))
+    for _ in paint(recorder, len(lines), of, references, FrameNoise(3)):
+        pass
+    shapes = [tuple(request.tracks.shape) for request in recorder.requests]
+    assert shapes == [(2, 1, 2, 24, 32), (2, 2, 2, 24, 32), (2, 2, 2, 24, 32), (1, 1, 2, 24, 32)]
+    assert len(read) == len(recorder.requests) + 6  # once for what lies before a keyframe, once to be painted
+    recorder = Recorder(Traits(window=2, keyframes=2))
+    painted_by(recorder, lines, references)
+    assert all(request.tracks is None for request in recorder.requests)
+
+
 @pytest.fixture(scope="module")
 def colorizer(weights):
     return load_colorizer("opdm-small", weights)
@@ -171,7 +190,7 @@ def test_windows_do_not_change_the_picture(colorizer, monkeypatch, length):
     lines, references = a_shot(length=8, keyframes=(0, 6), size=(20, 30))
     whole = {}
     for window in (4, length):
-        monkeypatch.setattr(colorizer, "traits", Traits(window=window, keyframes=2, size_multiple=16))
+        monkeypatch.setattr(colorizer, "traits", Traits(window=window, keyframes=2, size_multiple=16, tracked=True))
         found = {
             index: colour
             for new, colours in painted_by(colorizer, lines, references, steps=2)

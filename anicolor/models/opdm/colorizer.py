@@ -30,6 +30,7 @@ PRESETS = {
         aligned=True,
         matching=64,
         carried=True,
+        tracked=True,
         inkless=True,
     ),
 }
@@ -66,6 +67,7 @@ class OpdmColorizer(Colorizer):
             keyframes=settings.references,
             size_multiple=settings.size_multiple,
             steps=settings.steps,
+            tracked=settings.tracked,
         )
         self._flow = DisFlow() if settings.needs_flow else None
         self._known: tuple[tuple[Reference, ...], Tensor, Tensor] | None = None
@@ -88,7 +90,11 @@ class OpdmColorizer(Colorizer):
     def _conditions(self, request: Request) -> Conditions:
         references, structures = self._pictures(request.references)
         lines = request.lines.to(self.device)
-        return condition(lines, proximity(lines), references, structures, self._flow)
+        tracks = request.tracks
+        if tracks is not None:
+            times = self.settings.references // tracks.shape[1]
+            tracks = tracks.to(self.device).repeat(1, times, 1, 1, 1)
+        return condition(lines, proximity(lines), references, structures, self._flow, tracks)
 
     def _pictures(self, given: tuple[Reference, ...]) -> tuple[Tensor, Tensor]:
         """Return colours ``[K, 3, H, W]`` and structures ``[K, 2, H, W]``, computed once for the same references."""

@@ -30,15 +30,23 @@ class Conditions(NamedTuple):
     """``[B, K, 2, H, W]``: flow in pixels from the frame to each reference."""
     aligned: Tensor
     """``[B, K, 5, H, W]``: colours, lines and proximity of the references, warped by ``flows``."""
+    tracked: Tensor
+    """``[B, K, 5, H, W]``: the same, warped by the tracks through the frames between."""
 
 
 def condition(
-    lines: Tensor, fields: Tensor, references: Tensor, structures: Tensor, flow: FlowEstimator | None
+    lines: Tensor,
+    fields: Tensor,
+    references: Tensor,
+    structures: Tensor,
+    flow: FlowEstimator | None,
+    tracks: Tensor | None = None,
 ) -> Conditions:
     """Return the conditions of frames ``lines`` ``[T, 1, H, W]`` with proximity ``fields`` of the same shape.
 
     ``references`` are colours ``[K, 3, H, W]`` in [0, 1], ``structures`` their lines and proximity ``[K, 2, H, W]``;
-    the same K references serve all frames. Without ``flow`` nothing is aligned: the flow is zero.
+    the same K references serve all frames. Without ``flow`` nothing is aligned: the flow is zero; without ``tracks``
+    ``[T, K, 2, H, W]`` the flow is all that the references are followed by.
     """
     frames = len(lines)
     flows, aligned = [], []
@@ -49,11 +57,14 @@ def condition(
         flows.append(flow.estimate(fields, source[:, 4:5]) if flow else still)
         aligned.append(warp(source, flows[-1]) if flow else source)
     every = pictures.expand(frames, -1, -1, -1, -1)
+    straight = torch.stack(aligned, dim=1)
+    tracked = straight if tracks is None else warp(every.flatten(0, 1), tracks.flatten(0, 1)).view_as(every)
     return Conditions(
         lines=lines,
         proximity=fields,
         references=every[:, :, :3],
         reference_structure=every[:, :, 3:],
         flows=torch.stack(flows, dim=1),
-        aligned=torch.stack(aligned, dim=1),
+        aligned=straight,
+        tracked=tracked,
     )

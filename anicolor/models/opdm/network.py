@@ -30,8 +30,9 @@ class OpdmSettings:
     before the first; ``kernel`` is the paper's N. ``aligned`` gives the keyframes, warped by optical flow
     between the line art, to every branch and to the image-level input; ``matching`` is the width of the
     explicit line-to-line matching (0: none); ``carried`` lets the network mix aligned, matched and own colours
-    instead of painting every pixel itself; with ``inkless`` it sees and makes the paint under the lines, which are
-    drawn over it afterwards.
+    instead of painting every pixel itself; ``tracked`` gives it the keyframes once more, warped along tracks through
+    the frames between; with ``inkless`` it sees and makes the paint under the lines, which are drawn over it
+    afterwards.
     """
 
     widths: tuple[int, int, int, int] = (128, 256, 512, 832)
@@ -48,6 +49,7 @@ class OpdmSettings:
     aligned: bool = False
     matching: int = 0
     carried: bool = False
+    tracked: bool = False
     inkless: bool = False
 
     @property
@@ -279,7 +281,9 @@ class Opdm(nn.Module):
         self.matcher = Matcher(settings.matching) if settings.matching else None
         image = lines + settings.references * reference * settings.aligned
         image += Matches.CHANNELS * fold * (self.matcher is not None)
-        self.carriers = settings.references + (self.matcher is not None) if settings.carried else 0
+        image += settings.references * reference * settings.tracked
+        warped = settings.references * (1 + settings.tracked)
+        self.carriers = warped + (self.matcher is not None) if settings.carried else 0
         outside = (3 + (self.carriers + 1 if self.carriers else 0)) * fold
         self.unet = DenoisingUNet(3 * fold + image, outside, settings.widths, settings.blocks)
 
@@ -298,6 +302,9 @@ class Opdm(nn.Module):
         if matches is not None:
             images.append(matches.picture(conditions.lines.shape[-2:]))
             candidates.append(images[-1][:, :3])
+        if self.settings.tracked:
+            images.append(conditions.tracked.flatten(1, 2))
+            candidates.extend(conditions.tracked[:, :, :3].unbind(1))
         carried = torch.stack(candidates, dim=1) if self.carriers else references[:, :0, :3]
         image = self._fold(torch.cat(images, dim=1))
         return Guidance(image, features, tuple(offsets), carried, matches)

@@ -22,6 +22,7 @@ from anicolor.models.opdm.colorizer import OpdmColorizer
 from anicolor.models.opdm.conditions import Conditions, condition
 from anicolor.models.opdm.matching import fill_colours
 from anicolor.models.opdm.network import Opdm
+from anicolor.models.tracks import passage_tracks
 from anicolor.motion import DisFlow
 
 __all__ = ["JointObjective", "JointWeights", "OffsetObjective", "build_objective", "content_loss"]
@@ -47,10 +48,13 @@ class _OpdmObjective(Objective):
         example = _at_least(example, self.side)
         structures = torch.cat((example.reference_lines, proximity(example.reference_lines)), dim=1)
         lines = example.lines[None]
-        flow = DisFlow() if self.network.settings.needs_flow else None
-        inkless = self.network.settings.inkless
+        settings = self.network.settings
+        flow = DisFlow() if settings.needs_flow else None
+        *ends, at = example.places
+        tracks = passage_tracks(example.drawings, at, ends)[None] if settings.tracked else None
+        inkless = settings.inkless
         references = example.reference_paint if inkless else example.references
-        whole = condition(lines, proximity(lines), references, structures, flow)
+        whole = condition(lines, proximity(lines), references, structures, flow, tracks)
         rows, columns = crop(ink(lines)[0, 0].numpy(), self.side, rng)
         row = {name: value[0, ..., rows, columns].clone() for name, value in whole._asdict().items()}
         target = example.paint if inkless else example.target
@@ -153,11 +157,11 @@ def _at_least(example: Example, side: int) -> Example:
     sides = (0, max(0, side - width), 0, max(0, side - height))
     return Example(
         target=F.pad(example.target, sides, mode="replicate"),
-        lines=F.pad(example.lines, sides, value=1.0),
         references=F.pad(example.references, sides, mode="replicate"),
-        reference_lines=F.pad(example.reference_lines, sides, value=1.0),
         paint=F.pad(example.paint, sides, mode="replicate"),
         reference_paint=F.pad(example.reference_paint, sides, mode="replicate"),
+        drawings=F.pad(example.drawings, sides, value=1.0),
+        places=example.places,
     )
 
 

@@ -27,7 +27,7 @@ def shifted_pair(dx: int) -> Example:
     lines = torch.ones(1, SIDE, SIDE)
     lines[:, ::8] = 0
     references = torch.stack((moved, moved))
-    return Example(target, lines, references, torch.stack((lines, lines)), target, references)
+    return Example(target, references, target, references, lines.expand(3, -1, -1, -1), (0, 2, 1))
 
 
 def batch_of(objective: OffsetObjective | JointObjective) -> dict[str, Tensor]:
@@ -171,7 +171,7 @@ def test_the_conditions_and_the_target_are_cropped_alike() -> None:
     lines = torch.ones(1, size, size)
     lines[:, 50:52, 20:70] = 0
     references = torch.stack((picture, picture))
-    example = Example(picture, lines, references, torch.stack((lines, lines)), picture, references)
+    example = Example(picture, references, picture, references, lines.expand(3, -1, -1, -1), (0, 2, 1))
     row = OffsetObjective(network("opdm"), SIDE).prepare(example, np.random.default_rng(3))
     assert row["target"].shape == (3, SIDE, SIDE)
     assert torch.equal(row["references"][0], row["target"])

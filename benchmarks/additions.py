@@ -30,7 +30,8 @@ ROWS: dict[str, OpdmSettings] = {
     "all": FULL,
     "without carried colours": replace(FULL, carried=False),
     "without matching": replace(FULL, matching=0),
-    "without aligned references": replace(FULL, aligned=False, matching=0, carried=False),
+    "without aligned references": replace(FULL, aligned=False, matching=0, carried=False, tracked=False),
+    "without tracks": replace(FULL, tracked=False),
 }
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from anicolor.data.augment import Passage
 from anicolor.data.clips import ClipSource, DrawnClips, Example
 from anicolor.models.opdm.colorizer import PRESETS, OpdmColorizer
 from anicolor.models.opdm.network import OpdmSettings
@@ -41,7 +42,7 @@ class Remembered(ClipSource):
     def __init__(self) -> None:
         self.known: dict[tuple[int, int], Example] = {}
 
-    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, rng: np.random.Generator) -> Passage:
         return DrawnClips(sizes=(192, 256)).draw(rng)
 
     def example(self, seed: int, number: int) -> Example:

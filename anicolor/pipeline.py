@@ -27,15 +27,17 @@ from anicolor.models.colorizer import Colorizer, Reference
 from anicolor.models.windows import fit, network_size, paint
 from anicolor.painting.finish import covers_drawing, finish, opacity, paint_layer
 from anicolor.painting.ink import InkColours, InkSamples
+from anicolor.painting.palette import Palette, PaletteSamples
 from anicolor.shots.detect import find_shots
 from anicolor.shots.holds import film_holds, held_in
 
-__all__ = ["LineColour", "Painted", "Plan", "Settings", "check_target", "colorize", "make_plan"]
+__all__ = ["Finish", "LineColour", "Painted", "Plan", "Settings", "check_target", "colorize", "make_plan"]
 
 _SMALLEST = 32  # the least network size that the command line takes
 
 
 LineColour = Literal["keyframe", "multiply"]
+Finish = Literal["flat", "raw"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Settings:
     ``lines`` names an extractor; ``auto`` takes the frames as line art, and refuses finished colour frames. With
     ``holds`` a drawing that is held is painted once, and written for each of its frames. ``line_colour`` is
     ``keyframe`` (lines look as the keyframes show them) or ``multiply`` (the drawing multiplied with the paint).
+    ``finish`` is ``flat`` (where keyframes are painted flat, paint close to one of their colours is that colour) or
+    ``raw``.
     """
 
     lines: str = "auto"
@@ -55,6 +59,7 @@ class Settings:
     preset: Preset | None = None
     holds: bool = True
     line_colour: LineColour = "keyframe"
+    finish: Finish = "flat"
 
 
 @dataclass(frozen=True)
@@ -193,15 +198,18 @@ def _paint_shot(
 ) -> Iterator[int]:
     """Paint each drawing of a shot once, write it for all frames that it is held, and yield after each frame."""
     files = {_drawing(file.index, holds): file for file in reversed(plan.keyframes)}
-    samples = InkSamples()
+    inks, paints = InkSamples(), PaletteSamples()
     references: dict[int, Reference] = {}
     for drawing, file in files.items():
         picture = next(film.read(FrameRange(file.index, file.index + 1)))
         image = load(file).image
         references[drawing] = Reference(drawing, fit(image[None], size)[0], _lines(picture, size, settings))
+        drawn = _drawing_of(picture, settings)
         if settings.line_colour == "keyframe":
-            samples.add(image, _drawing_of(picture, settings))
-    ink = samples.colours()
+            inks.add(image, drawn)
+        if settings.finish == "flat":
+            paints.add(image, drawn)
+    look = _Look(inks.colours(), paints.colours())
     window = _Reader(film, holds, size, settings)
     ordinals = [hold.frames.start for hold in holds]
     noise = FrameNoise(settings.seed)
@@ -212,7 +220,7 @@ def _paint_shot(
         for new, colours in painted:
             yield from _write_given(sink, plan.keyframes, holds[written : new.start])
             for index, colour in zip(new, colours, strict=True):
-                finished = _finished(colour, *window.picture(index), ink, settings, covered=whole)
+                finished = _finished(colour, *window.picture(index), look, settings, covered=whole)
                 for frame in holds[index].frames:
                     sink.write(frame, finished)
                     yield frame
@@ -240,11 +248,13 @@ def _write_given(sink: Sink, keyframes: Sequence[KeyframeFile], holds: Sequence[
 
 
 def _finished(
-    colour: Tensor, picture: Picture, lines: Tensor, ink: InkColours | None, settings: Settings, *, covered: bool
+    colour: Tensor, picture: Picture, lines: Tensor, look: _Look, settings: Settings, *, covered: bool
 ) -> Picture:
     drawing = _drawing_of(picture, settings)
     layer = paint_layer(colour, lines, (picture.height, picture.width))
-    frame = finish(layer, drawing, ink)
+    if look.palette is not None:
+        layer = look.palette.snap(layer)
+    frame = finish(layer, drawing, look.ink)
     alpha = picture.alpha
     if alpha is not None and not covered:
         alpha = opacity(layer, drawing, frame, alpha)
@@ -255,6 +265,14 @@ def _drawing_of(picture: Picture, settings: Settings) -> Tensor:
     """Return the drawing ``[3, H, W]`` that is laid over the paint."""
     frame = to_frame(picture)
     return extract(frame[None], settings.lines)[0].expand(3, -1, -1) if _extracted(settings) else frame
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the keyframes of a shot say about its lines and its paint; None: nothing."""
+
+    ink: InkColours | None
+    palette: Palette | None
 
 
 class _Reader:

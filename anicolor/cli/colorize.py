@@ -52,6 +52,13 @@ __all__ = ["command"]
     help="Longer side of the frames that the network sees.",
 )
 @click.option(
+    "--finish",
+    type=click.Choice(["flat", "raw"]),
+    default="flat",
+    show_default=True,
+    help="flat: the keyframes' exact colours, where they are painted flat; raw: the network's.",
+)
+@click.option(
     "--line-colour",
     type=click.Choice(["keyframe", "multiply"]),
     default="keyframe",
@@ -85,6 +92,7 @@ def command(
     steps: int | None,
     seed: int,
     size: int,
+    finish: Any,
     line_colour: Any,
     preset: Any,
     rate: Fraction | None,
@@ -110,7 +118,8 @@ def command(
 
     started = time.monotonic()
     where = pick_device(device)
-    settings = Settings(lines, steps, seed, size, borrow_keyframes, preset, holds or xdts is not None, line_colour)
+    held_once = holds or xdts is not None
+    settings = Settings(lines, steps, seed, size, borrow_keyframes, preset, held_once, line_colour, finish)
     with open_film(film, rate=rate, matrix=matrix) as source:
         check_target(out, source, settings, overwrite=overwrite, resume=resume)
         listed = None if shots is None else read_shots(shots, source.info)

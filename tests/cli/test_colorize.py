@@ -11,6 +11,7 @@ from tiny_cuts import HEIGHT, WIDTH, audio_of, cut, files_in, pixels_of, save, s
 from anicolor.frames import FrameRange, Hold
 from anicolor.media.images import read_header
 from anicolor.media.open import open_film
+from anicolor.models.yardsticks.colorizer import YardstickColorizer
 from anicolor.shots.xdts import xdts
 
 
@@ -47,6 +48,18 @@ def test_lines_take_the_colour_that_keyframes_show(anicolor, film, tmp_path, out
         ink = drawings[index].ink > 0
         assert np.abs(pixels_of(out)[index][ink].astype(int) - brown).max() <= 1
         assert (pixels_of(tmp_path / "black")[index][ink] == 0).all()
+
+
+def test_fills_have_the_keyframes_colours_unless_raw_ones_are_asked_for(anicolor, film, tmp_path, out, monkeypatch):
+    keyframes = save(tmp_path / "one", [cut()[0].colours], (1,))
+    order = ("colorize", film, "--keyframes", keyframes, "--model", "copy", "-o")
+    network = YardstickColorizer.colorize
+    monkeypatch.setattr(YardstickColorizer, "colorize", lambda *asked: network(*asked) * 0.98)  # a little too dark
+    assert anicolor(*order, out).code == 0
+    assert anicolor(*order, tmp_path / "raw", "--finish", "raw").code == 0
+    centre = (26, 19)
+    assert tuple(pixels_of(out)[1][centre]) == (220, 60, 50)
+    assert tuple(pixels_of(tmp_path / "raw")[1][centre]) == (216, 59, 49)
 
 
 def test_all_frames_are_keyframes(colorize, film, tmp_path, out):

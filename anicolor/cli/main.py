@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -43,6 +44,7 @@ def command_line(ctx: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 3 some shots failed, 4 would overwrite, 130 stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a queue that ends a job: as if by hand
     try:
         code = command_line.main(arguments, prog_name="anicolor", standalone_mode=False)
     except AnicolorError as error:

@@ -22,6 +22,7 @@ __all__ = ["command"]
     show_default=True,
     help="drawn, or a folder of clips; several are mixed, with shares as in drawn:0.6.",
 )
+@click.option("--init", type=options.FilmPath, help="Weights to go on from: they are adapted to the data.")
 @click.option("--out", "folder", type=options.FilmPath, help="Folder of the run. [default: runs/MODEL]")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, as it was asked for.")
 @click.option("--steps", type=click.IntRange(1), help="Optimizer steps of each stage. [default: the recipe's]")
@@ -38,15 +39,23 @@ __all__ = ["command"]
 @options.device
 @options.quiet
 def command(
-    model: str, folder: Path | None, resume: bool, workers: int, device: str, quiet: bool, **wishes: Any
+    model: str,
+    init: Path | None,
+    folder: Path | None,
+    resume: bool,
+    workers: int,
+    device: str,
+    quiet: bool,
+    **wishes: Any,
 ) -> None:
     """Train MODEL: stage after stage of its recipe, with checkpoints, a log and the best weights in one folder."""
+    from anicolor.errors import InputError
     from anicolor.models.device import pick_device
     from anicolor.training.loop import Order, train
     from anicolor.training.run import Run
 
     vgg = wishes.pop("vgg")
-    order = Order(model, vgg=str(vgg) if vgg else None, **wishes)
+    order = Order(model, vgg=str(vgg) if vgg else None, init=str(init) if init else None, **wishes)
     stages = order.stages()
     where = pick_device(device)
     run = Run(folder or Path("runs") / model)
@@ -55,6 +64,8 @@ def command(
         order = Order(**{**found, "data": tuple(found["data"])})  # type: ignore[arg-type]
         stages = order.stages()
     else:
+        if init is not None and not init.is_file():
+            raise InputError(f"{init}: no such weights file: expected a .safetensors file written by anicolor train")
         run.start(asdict(order))
     if order.vgg is None:
         console.note("note: no --vgg weights: the perceptual term is off", quiet=quiet)
@@ -63,7 +74,9 @@ def command(
     with console.bar("train", sum(row.steps for row in stages), quiet=quiet) as move:
         before = {row.stage: sum(r.steps for r in stages[:n]) for n, row in enumerate(stages)}
         for step in train(run, order, where, workers):
-            move(before[step.stage] + step.step, f"{step.stage} loss {step.losses['loss']:.4f}")
+            if step.losses:
+                move(before[step.stage] + step.step, f"{step.stage} loss {step.losses['loss']:.4f}")
             if step.score is not None:
                 console.note(f"{step.stage} step {step.step}: validation {step.score:.2f} dB", quiet=quiet)
-    console.note(f"weights: {run.best}" if run.best.exists() else f"no weights yet in {run.folder}", quiet=quiet)
+    nothing = f"no weights better than {order.init}" if order.init else f"no weights yet in {run.folder}"
+    console.note(f"weights: {run.best}" if run.best.exists() else nothing, quiet=quiet)

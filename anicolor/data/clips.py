@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,9 @@ Pixels = np.ndarray
 GAPS = (2, 24)
 """Fewest and most drawings between two keyframes."""
 
+_SHORTEST = 3  # frames of a clip: two keyframes and one between
+_HELD_BACK = 5  # one frame in so many, where a training is judged on its own clips
+
 
 @dataclass(frozen=True, eq=False)
 class Example:
@@ -70,17 +74,25 @@ class Example:
 class ClipSource(ABC):
     """Where frames come from: draws a passage (keyframe, frames between, keyframe) for a random state."""
 
+    augmented: bool = True
+
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> Passage:
         """Return a passage with one of the frames between its keyframes picked to be painted."""
 
     def example(self, seed: int, number: int) -> Example:
-        """Return example ``number`` of the endless series ``seed``, augmented."""
+        """Return example ``number`` of the endless series ``seed``, changed at random if ``augmented``."""
         rng = np.random.default_rng((seed, number))
-        colours, clean, places = augment(self.draw(rng), rng)
+        passage = self.draw(rng)
+        colours, clean, places = augment(passage, rng) if self.augmented else passage
         colour = torch.from_numpy(colours).permute(0, 3, 1, 2).float() / 255
         paint = without_ink(colour, _lines(clean[list(places)]))
-        return Example(colour[2], colour[:2], paint[2], paint[:2], _lines(degrade(clean, rng)), places)
+        lines = _lines(degrade(clean, rng) if self.augmented else clean)
+        return Example(colour[2], colour[:2], paint[2], paint[:2], lines, places)
+
+    def parted(self) -> tuple[ClipSource, ClipSource | None]:
+        """Return the source without the frames that are held back, and these alone, as they are, if there are any."""
+        return self, None
 
 
 def _lines(pixels: Pixels) -> Tensor:
@@ -158,7 +170,7 @@ class FolderClips(ClipSource):
     """
 
     def __init__(self, root: Path) -> None:
-        self.clips = [clip for clip in map(_paired, find_clips(root)) if len(clip) >= 3]
+        self.clips = [clip for clip in map(_paired, find_clips(root)) if len(clip) >= _SHORTEST]
         if not self.clips:
             raise InputError(f"{root}: no clip of three frames or more found")
 
@@ -171,6 +183,19 @@ class FolderClips(ClipSource):
         colours = np.stack([read_picture(run[t][0]).rgb8() for t in places])
         return Passage(colours, np.stack([read_picture(line).rgb8().min(axis=-1) for _, line in run]), places)
 
+    def parted(self) -> tuple[ClipSource, ClipSource | None]:
+        """Hold back the last fifth of each clip of 15 frames or more."""
+        rest, held = copy(self), copy(self)
+        rest.clips = [clip[: len(clip) - _held(clip)] for clip in self.clips]
+        held.clips = [clip[len(clip) - _held(clip) :] for clip in self.clips if _held(clip)]
+        held.augmented = False
+        return rest, held if held.clips else None
+
+
+def _held(clip: Sequence[object]) -> int:
+    count = len(clip) // _HELD_BACK
+    return count if count >= _SHORTEST else 0
+
 
 @dataclass(frozen=True)
 class MixedClips(ClipSource):
@@ -178,10 +203,18 @@ class MixedClips(ClipSource):
 
     sources: tuple[ClipSource, ...]
     shares: tuple[float, ...]
+    augmented: bool = True
 
     def draw(self, rng: np.random.Generator) -> Passage:
         shares = np.asarray(self.shares) / sum(self.shares)
         return self.sources[rng.choice(len(self.sources), p=shares)].draw(rng)
+
+    def parted(self) -> tuple[ClipSource, ClipSource | None]:
+        """Hold back what the sources hold back."""
+        rest, held = zip(*(source.parted() for source in self.sources), strict=True)
+        kept = {n: source for n, source in enumerate(held) if source is not None}
+        unseen = MixedClips(tuple(kept.values()), tuple(self.shares[n] for n in kept), augmented=False)
+        return MixedClips(rest, self.shares), unseen if kept else None
 
 
 def clip_source(names: tuple[str, ...]) -> ClipSource:

@@ -23,8 +23,8 @@ from anicolor.models.catalog import entry
 from anicolor.models.colorizer import Colorizer, Reference, Request
 from anicolor.models.objective import Objective
 from anicolor.models.tracks import passage_tracks
-from anicolor.models.weights import save_weights
-from anicolor.training.recipe import Recipe, recipes
+from anicolor.models.weights import load_colorizer, save_weights
+from anicolor.training.recipe import ADAPT, Recipe, recipes
 from anicolor.training.run import Position, Run
 
 __all__ = ["Order", "Progress", "train", "train_stage", "validate"]
@@ -43,7 +43,10 @@ _Tensors = tuple[Tensor, ...] | list[Tensor]
 
 @dataclass(frozen=True)
 class Progress:
-    """One optimizer step done: its losses, or the validation score (PSNR in dB) when there was one."""
+    """One optimizer step done: its losses, or the validation score (PSNR in dB) when there was one.
+
+    Step 0 is where trained weights stood when they were taken up.
+    """
 
     stage: str
     step: int
@@ -54,7 +57,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Order:
-    """What to train: the model, its data, and what departs from the recipe (None: the recipe's own)."""
+    """What to train: the model, its data, and what departs from the recipe (None: the recipe's own).
+
+    With ``init``, a weights file, those weights are adapted to the data, and judged on frames of it that are held back.
+    """
 
     model: str
     data: tuple[str, ...] = ("drawn",)
@@ -64,6 +70,7 @@ class Order:
     side: int | None = None
     vgg: str | None = None
     seed: int = 0
+    init: str | None = None
 
     def stages(self) -> tuple[Recipe, ...]:
         """Return the model's stages with what this order changes."""
@@ -76,6 +83,7 @@ class Order:
                 side=self.side or row.side,
             )
             for row in recipes(self.model)
+            if (row.stage == ADAPT) == (self.init is not None)
         )
 
 
@@ -88,11 +96,18 @@ def train(run: Run, order: Order, device: torch.device, workers: int = 1) -> Ite
     """
     model = entry(order.model)
     torch.manual_seed(order.seed)
-    source = clip_source(order.data)
+    source, held = clip_source(order.data), None
+    if order.init:
+        source, held = source.parted()
+        if held is None:
+            run.log(note="no clip is long enough to hold frames back: judged on drawn scenes")
     perceptual = PerceptualLoss(Path(order.vgg)).to(device) if order.vgg else None
     if perceptual is None:
         run.log(note="no VGG19 weights given: the perceptual term is off")
-    colorizer = model.part("colorizer").build(order.model).to(device)
+    if order.init:
+        colorizer = load_colorizer(order.model, Path(order.init), str(device))
+    else:
+        colorizer = model.part("colorizer").build(order.model).to(device)
     stages = order.stages()
     for row in stages:
         if row.side % colorizer.traits.size_multiple:
@@ -103,7 +118,7 @@ def train(run: Run, order: Order, device: torch.device, workers: int = 1) -> Ite
     done = [row.stage for row in stages].index(position.stage) if position else 0
     for row in stages[done:]:
         objective = model.part("objective").build_objective(row.stage, colorizer, row.side, row.unroll, perceptual)
-        yield from train_stage(run, row, colorizer, objective, source, order, workers)
+        yield from train_stage(run, row, colorizer, objective, source, order, workers, held)
 
 
 class _Examples(Dataset[dict[str, Tensor]]):
@@ -124,11 +139,13 @@ def train_stage(
     source: ClipSource,
     order: Order,
     workers: int,
+    unseen: ClipSource | None = None,
 ) -> Iterator[Progress]:
     """Train one stage from where ``run`` stands and yield after every step.
 
-    The best weights by validation are written to ``run.best`` (stages that sample pictures only); the checkpoint is
-    written now and then, at the end, and when the iteration is closed.
+    The best weights by validation (on ``unseen``, else on drawn scenes) are written to ``run.best``: stages that sample
+    pictures only, and of adapted weights those that are better than before. The checkpoint is written now and then, at
+    the end, and when the iteration is closed.
     """
     device = colorizer.device
     averages = {name: _average(network) for name, network in colorizer.networks.items()}
@@ -147,6 +164,10 @@ def train_stage(
     if position is not None and position.stage == recipe.stage:
         step = position.step
         run.restore(modules, dict(optimizers))
+    elif order.init:
+        best = validate(colorizer, averages, unseen)
+        run.log(stage=recipe.stage, step=0, score=best)
+        yield Progress(recipe.stage, 0, recipe.steps, score=best)
     started = time.monotonic()
     between = True  # two steps: half a step, or a loss that is no number, is no state to go on from
     try:
@@ -167,11 +188,11 @@ def train_stage(
             step += 1
             score = None
             if recipe.unroll and (step % _VALIDATE == 0 or step == recipe.steps):
-                score = validate(colorizer, averages)
+                score = validate(colorizer, averages, unseen)
                 if score > best:
                     best = score
                     networks = {name: average.module for name, average in averages.items()}
-                    facts = {"data": order.data, "steps": step, "validation_psnr": round(score, 3)}
+                    facts = {"data": order.data, "steps": step, "validation_psnr": round(score, 3), "init": order.init}
                     save_weights(run.best, recipe.model, colorizer.settings, networks, facts)
             between = True
             if step % _CHECKPOINT == 0:
@@ -185,21 +206,23 @@ def train_stage(
             run.save(Position(recipe.stage, step, best), modules, dict(optimizers))
 
 
-def validate(colorizer: Colorizer, averages: dict[str, AveragedModel], examples: int = 24) -> float:
-    """Return the mean PSNR in dB of the averaged weights on drawn frames of unseen seeds."""
+def validate(
+    colorizer: Colorizer, averages: dict[str, AveragedModel], source: ClipSource | None = None, examples: int = 24
+) -> float:
+    """Return the mean PSNR in dB of the averaged weights on ``source``, else on drawn frames of unseen seeds."""
     kept = {name: _copy(network) for name, network in colorizer.networks.items()}
     try:
         for name, average in averages.items():
             colorizer.networks[name].load_state_dict(average.module.state_dict())
-        return float(np.mean([_psnr_of(colorizer, number) for number in range(examples)]))
+        return float(np.mean([_psnr_of(colorizer, source or VALIDATION, number) for number in range(examples)]))
     finally:
         for name, state in kept.items():
             colorizer.networks[name].load_state_dict(state)
             colorizer.networks[name].train()
 
 
-def _psnr_of(colorizer: Colorizer, number: int) -> float:
-    example = VALIDATION.example(0, number)
+def _psnr_of(colorizer: Colorizer, source: ClipSource, number: int) -> float:
+    example = source.example(0, number)
     references = tuple(
         Reference(2 * n, image, lines)
         for n, (image, lines) in enumerate(zip(example.references, example.reference_lines, strict=True))

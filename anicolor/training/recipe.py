@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from anicolor.errors import InputError
 
-__all__ = ["RECIPES", "Recipe", "recipes"]
+__all__ = ["ADAPT", "RECIPES", "Recipe", "recipes"]
+
+ADAPT = "adapt"
+"""The stage that goes on from trained weights, with a few sequences of another style."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,10 @@ RECIPES = (
     # model         stage      steps    rate  batch side unroll  source
     Recipe("opdm", "offsets", 39_000, 1e-4, 10, 224, 0, "section 4.1: 80 epochs of 4,881 sequences, batch 10"),
     Recipe("opdm", "joint", 150_000, 1e-5, 1, 224, 10, "section 4.1"),
+    Recipe("opdm", ADAPT, 2_000, 5e-6, 1, 224, 10, "ours"),
     Recipe("opdm-small", "offsets", 50, 1e-3, 8, 128, 0, "ours: two CPU cores"),
     Recipe("opdm-small", "joint", 2_150, 6e-4, 8, 128, 2, "ours: two CPU cores"),
+    Recipe("opdm-small", ADAPT, 200, 1e-4, 8, 128, 2, "ours: two CPU cores"),
 )
 
 

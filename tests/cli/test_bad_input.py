@@ -465,12 +465,13 @@ def test_other_errors_of_a_model_are_not_called_a_lack_of_memory(colorize, monke
         colorize(film, keyframes, out)
 
 
-# Ctrl-C
+# Ctrl-C, and the end of a job in a queue
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("name", ["out", "out.mkv"])
 @pytest.mark.parametrize(("frame", "finished"), [(1, []), (5, [0])], ids=["first", "second"])
-def test_interrupted(request, colorize, monkeypatch, long_film, long_keyframes, tmp_path, name, frame, finished):
+def test_interrupted(request, colorize, monkeypatch, long_film, long_keyframes, tmp_path, name, frame, finished, sent):
     out = tmp_path / name
     frames = tmp_path / (name if name == "out" else f".{name}.anicolor")
     write = ImageSink.write
@@ -480,7 +481,7 @@ def test_interrupted(request, colorize, monkeypatch, long_film, long_keyframes, 
 
     def interrupted(self, index, picture):
         if index == frame:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(sent)
         write(self, index, picture)
 
     with monkeypatch.context() as patch:

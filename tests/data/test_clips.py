@@ -94,6 +94,33 @@ def test_sources_are_mixed_by_their_shares() -> None:
     assert set(drawn) == {1, 2}
 
 
+def test_the_last_fifth_of_long_clips_is_held_back_and_left_as_it_is(tmp_path: Path) -> None:
+    save_clip(tmp_path / "long", 20, value=1)
+    save_clip(tmp_path / "short", 14, value=2)
+    rest, held = FolderClips(tmp_path).parted()
+    assert isinstance(rest, FolderClips)
+    assert isinstance(held, FolderClips)
+    assert sorted(len(clip) for clip in rest.clips) == [14, 16]
+    assert [[path.stem for path, _ in clip] for clip in held.clips] == [["021", "022", "023", "024"]]
+    for number in range(12):
+        target = (held.example(0, number).target * 255).round()
+        assert {int(level) for level in target[0].flatten()} == {1}  # no channels exchanged, no hue turned
+        assert {int(level) for level in target[1].flatten()} <= {17, 18}
+        assert (held.example(0, number).lines[..., 15:20] != 1).any()
+
+
+def test_sources_that_hold_nothing_back(tmp_path: Path) -> None:
+    save_clip(tmp_path / "clip", 14)
+    assert DrawnClips().parted() == (DrawnClips(), None)
+    assert FolderClips(tmp_path).parted()[1] is None
+    save_clip(tmp_path / "clip2", 15)
+    rest, held = clip_source(("drawn:0.75", f"{tmp_path}:0.25")).parted()
+    assert isinstance(rest, MixedClips)
+    assert rest.shares == (0.75, 0.25)
+    assert isinstance(held, MixedClips)
+    assert (len(held.sources), held.augmented) == (1, False)
+
+
 def test_names_of_sources(tmp_path: Path) -> None:
     save_clip(tmp_path / "one", 3)
     assert clip_source(("drawn",)) == DrawnClips()

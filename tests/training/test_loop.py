@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from anicolor.data.clips import ClipSource, DrawnClips
+from anicolor.data.clips import ClipSource, DrawnClips, FolderClips
 from anicolor.data.synthetic import DrawnScene
 from anicolor.errors import AnicolorError, InputError
 from anicolor.models.opdm.colorizer import build
@@ -183,6 +183,55 @@ def test_the_best_weights_are_kept(order: Order, tmp_path: Path, monkeypatch: py
     list(go_on(run, order))
     assert json.loads(read_header(run.best)["facts"])["steps"] == 2
     assert run.position() == Position("joint", STEPS, 30.0)
+
+
+@pytest.fixture
+def adapting(order: Order, whole: tuple[Run, list[Progress]]) -> Order:
+    """The weights of the whole training, adapted to the clip."""
+    return replace(order, init=str(whole[0].best), steps=2)
+
+
+def test_trained_weights_are_adapted(adapting: Order, whole: tuple[Run, list[Progress]], tmp_path: Path) -> None:
+    run = started(tmp_path, adapting)
+    steps = list(go_on(run, adapting))
+    assert [(step.stage, step.step) for step in steps] == [("adapt", 0), ("adapt", 1), ("adapt", 2)]
+    assert steps[0].score == pytest.approx(whole[1][-1].score, abs=0.05)  # where they stood; in half precision
+    assert steps[0].losses == {}
+    assert steps[2].score is not None
+    start, state = load_file(whole[0].best), load_file(run.folder / "state.safetensors")
+    moved = [
+        (state[f"module/train.{key.replace('.', '/', 1)}"] - value.float()).abs().max() for key, value in start.items()
+    ]
+    assert 0 < max(moved) < 0.1
+
+
+def test_only_better_weights_are_kept(adapting: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([25.0, 24.0, 23.0])
+    monkeypatch.setattr(loop, "_VALIDATE", 1)
+    monkeypatch.setattr(loop, "validate", lambda *_: next(scores))
+    run = started(tmp_path, adapting)
+    list(go_on(run, adapting))
+    assert not run.best.exists()
+    assert run.position() == Position("adapt", 2, 25.0)
+
+
+def test_adapted_weights_are_judged_on_frames_that_are_held_back(
+    adapting: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[ClipSource | None] = []
+
+    def judged(_colorizer: object, _averages: object, source: ClipSource | None) -> float:
+        asked.append(source)
+        return 20.0
+
+    monkeypatch.setattr(loop, "validate", judged)
+    monkeypatch.setattr(FolderClips, "parted", lambda clips: (clips, clips))
+    list(go_on(started(tmp_path / "held", adapting), adapting))
+    monkeypatch.setattr(FolderClips, "parted", lambda clips: (clips, None))
+    run = started(tmp_path / "short", adapting)
+    list(go_on(run, adapting))
+    assert [type(source) for source in asked] == [FolderClips, FolderClips, type(None), type(None)]
+    assert "no clip is long enough" in (run.folder / "log.jsonl").read_text()
 
 
 def test_validation_judges_the_averages_and_leaves_the_weights(order: Order) -> None:

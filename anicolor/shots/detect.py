@@ -258,7 +258,7 @@ class _Blends:
         """Decide between the mixtures that were found."""
         taken: list[Blend] = []
         for blend in sorted(self._open, key=lambda blend: blend.cost)[:_TRIES]:
-            if not any(map(blend.overlaps, taken)) and _is_mixture(reel, self._detector, blend):
+            if not any(map(blend.overlaps, (*self._found, *taken))) and _is_mixture(reel, self._detector, blend):
                 taken.append(blend)
         self._found.extend(sorted(taken, key=lambda blend: blend.frames))
         self._open.clear()

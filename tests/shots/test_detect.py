@@ -6,6 +6,8 @@ import pytest
 
 from anicolor.frames import FrameRange, Shot
 from anicolor.media.picture import Picture
+from anicolor.shots import detect as module
+from anicolor.shots.blends import Blend
 from anicolor.shots.detect import Detector, Rule, detect
 
 SIZE = 192
@@ -89,6 +91,16 @@ def test_closes_shots_while_reading() -> None:
     film = (taken.append(1) or one for one in shot(0, 8, fill=False) + shot(1, 60, fill=False))
     assert next(iter(detect(film))).frames == FrameRange(0, 8)
     assert len(taken) <= 8 + 40
+
+
+def test_a_mixture_that_overlaps_one_already_decided_hides_no_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen in a drawn film: the second, found later, was never opened and covered the cut behind the first."""
+    found = {30: Blend(FrameRange(10, 20), "dissolve", 0.02), 36: Blend(FrameRange(14, 26), "dissolve", 0.06)}
+    monkeypatch.setattr(module, "blends_before", lambda _, newest: [found[newest]] if newest in found else [])
+    monkeypatch.setattr(module, "_is_mixture", lambda *_: True)
+    film = shot(0, 23, fill=False) + shot(1, 60, fill=False)
+    opened = [(one.frames.start, one.kind) for one in detect(film)]
+    assert opened == [(0, "cut"), (15, "dissolve"), (23, "cut")]
 
 
 @pytest.mark.parametrize("rule", ["structure", "histogram"])

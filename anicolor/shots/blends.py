@@ -24,6 +24,8 @@ SHORTEST, LONGEST = 4, 27
 
 # Relative to the mean of both shots' energy: 95 per cent of mere motion misses the curve by 0.25 or more (measured).
 _MISFIT = 0.07
+# The least detail of a mixture is below this share of the mean of both shots'.
+_DIP = 0.75
 # Levels squared: pictures with less detail at both ends have nothing to lose.
 _FLAT = 0.5
 
@@ -51,33 +53,40 @@ class Blend:
         return self.frames.start <= other.frames.stop and other.frames.start <= self.frames.stop
 
 
-def _shares(length: int) -> Curve:
-    return np.arange(1, length + 1) / (length + 1)
+def _weights(lengths: npt.NDArray[np.int64]) -> tuple[Curve, Curve]:
+    """Return the weights of the old and of the new shot's energy along mixtures.
+
+    Each is ``[lengths, kinds, LONGEST]``: dissolves, then fades, 0 behind the last frame.
+    """
+    at, ends = np.arange(1, LONGEST + 1), lengths[:, None] + 1
+    shares = np.where(at < ends, at / ends, np.nan)
+    through = 1 - 2 * shares
+    old = ((1 - shares) ** 2, np.maximum(through, 0) ** 2)
+    new = (shares**2, np.minimum(through, 0) ** 2)
+    return np.nan_to_num(np.stack(old, axis=1)), np.nan_to_num(np.stack(new, axis=1))
 
 
-def _curves(length: int) -> dict[Transition, tuple[Curve, Curve]]:
-    """Return the weights of the old and of the new shot's energy along a mixture."""
-    s = _shares(length)
-    through = 1 - 2 * s
-    return {
-        "dissolve": ((1 - s) ** 2, s**2),
-        "fade": (np.maximum(through, 0) ** 2, np.minimum(through, 0) ** 2),
-    }
-
-
+_KINDS: tuple[Transition, ...] = ("dissolve", "fade")
 _LENGTHS = np.arange(SHORTEST, LONGEST + 1)
-_CURVES = {int(length): _curves(int(length)) for length in _LENGTHS}
+_OLD, _NEW = _weights(_LENGTHS)
+# Where the frames of a mixture lie among the details, from their end; those behind the last are one more and hidden.
+_WITHIN = np.arange(LONGEST) < _LENGTHS[:, None]
+_PLACES = np.where(_WITHIN, np.arange(LONGEST) - 1 - _LENGTHS[:, None], -1)
 
 
 def blends_before(details: Curve, stop: int) -> Iterator[Blend]:
     """Yield what may be a mixture that ends in front of frame ``stop``, the last one of ``details``."""
+    if details.min() >= _DIP * (details.max() + details[-1]) / 2:
+        return
     lengths = _LENGTHS[: max(0, details.size - 1 - SHORTEST)]
     ends = (details[-2 - lengths] + details[-1]) / 2
-    dips = (ends > _FLAT) & (details[-1 - (lengths + 1) // 2] < 0.75 * ends)
-    for length, mean in zip(lengths[dips].tolist(), ends[dips].tolist(), strict=True):
-        inside = details[-1 - length : -1]
-        for kind, (old, new) in _CURVES[length].items():
-            fit = old * details[-2 - length] + new * details[-1]
-            misfit = float(np.abs(inside - fit).sum()) / (mean * length)
-            if misfit < _MISFIT:
-                yield Blend(FrameRange(stop - length, stop), kind, misfit)
+    dips = (ends > _FLAT) & (details[-1 - (lengths + 1) // 2] < _DIP * ends)
+    if not dips.any():
+        return
+    rows = dips.nonzero()[0]
+    inside = (details[_PLACES[rows]] * _WITHIN[rows])[:, None]
+    fit = _OLD[rows] * details[-2 - lengths[rows], None, None] + _NEW[rows] * details[-1]
+    misfits = np.abs(inside - fit).sum(axis=2) / (ends[rows] * lengths[rows])[:, None]
+    for row, kind in np.argwhere(misfits < _MISFIT).tolist():
+        start = stop - int(lengths[rows[row]])
+        yield Blend(FrameRange(start, stop), _KINDS[kind], float(misfits[row, kind]))

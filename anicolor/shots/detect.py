@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from anicolor.frames import FrameRange, Shot, Transition
 from anicolor.media.film import Film
-from anicolor.media.picture import Picture, shrunk
+from anicolor.media.picture import Picture, Pixels, shrunk
 from anicolor.shots.blends import LONGEST, Blend, blends_before
+from anicolor.shots.explained import NOTHING, Rest, rest
 from anicolor.shots.histogram import Histogram, histogram, mse
-from anicolor.shots.structure import SIDE, Sketch, change, difference, distance, mixed, sketch, tint
+from anicolor.shots.structure import SIDE, Sketch, apart, change, difference, distance, mixed, sketch, tint
 
 __all__ = ["Detector", "Rule", "detect", "find_shots"]
 
@@ -26,6 +27,9 @@ Changed = Callable[[float], None]
 _AHEAD = LONGEST + 9  # frames read before one is decided: the longest mixture, and what tells how good it is
 _BEHIND = LONGEST + 9
 _LONGEST_GAP = 3  # frames; motion does not go on for ever
+_LONGEST_HOLD = 8  # frames of a drawing in limited animation; longer ones are shots of an animatic
+_OTHER = 0.7  # motion that leaves this share of a change explains nothing
+_STILL = 0.02  # less than this is the noise of coding
 _TRIES = 8  # mixtures that overlap
 
 
@@ -34,12 +38,15 @@ class Detector:
     """How shots are found; the defaults were measured (docs/decisions/0003-shots-on-line-art.md).
 
     ``structure``, for line art and colour: a frame opens a shot when at least ``change`` of it is not found
-    in the frame before, and that is ``isolation`` times more than any change within ``window`` frames on
-    either side: fast motion and flashes do not stand alone. Where everything else stands still (twice ``clean``),
-    ``faint`` is enough: cuts over the same background. Unless it is ``clean`` times more, the pictures
-    around it must also be sharp, not amid a movement, and not come back within ``back`` frames: pans and things that
-    pass in front open no shot. A dissolve or a fade is a mixture whose ends differ by at least ``blend``.
-    A shot has ``window + 1`` frames or more.
+    in the frame before, more than of any other within ``window`` frames: fast motion and flashes do not stand
+    alone. When dense motion is taken out, at least ``new`` of the change must be left, or ``left`` of the pictures: a
+    pose that jumps opens no shot; nor do several in the rhythm of held drawings. Where the change is 1.5 times
+    ``clean`` those beside it, ``faint`` of it is enough: cuts over the same background. Where it is not even ``clean``
+    times those, what motion leaves must stand alone as well (``apart`` is the least product of both ratios,
+    ``apart_from_calm`` where hardly anything moves on one side), and the pictures must be sharp, not amid a movement,
+    and not come back within ``back`` frames: pans and things that pass in front open no shot.
+
+    A dissolve or a fade is a mixture whose ends differ by at least ``blend``. A shot has ``window + 1`` frames or more.
 
     ``histogram``, the papers' rule for finished film (Shi et al., section 4.1): the mean squared difference
     of neighbouring histograms is greater than ``mse``.
@@ -47,10 +54,13 @@ class Detector:
 
     rule: Rule = "structure"
     change: float = 0.12
-    isolation: float = 1.5
     window: int = 3
+    new: float = 0.35
+    left: float = 0.27
+    apart: float = 2.0
+    apart_from_calm: float = 1.7
     clean: float = 3.0
-    faint: float = 0.07
+    faint: float = 0.045
     back: int = 16
     blend: float = 0.2
     mse: float = 200.0
@@ -147,7 +157,7 @@ def _by_histogram(pictures: Iterable[Picture], detector: Detector, changed: Chan
 
 
 def _by_structure(pictures: Iterable[Picture], detector: Detector, changed: Changed | None) -> Iterator[_Opening]:
-    reel, blends = _Reel(), _Blends(detector)
+    reel, blends = _Reel(detector.new), _Blends(detector)
     for index in _ready(pictures, reel, blends):
         if changed is not None:
             changed(reel.step(index))
@@ -157,7 +167,7 @@ def _by_structure(pictures: Iterable[Picture], detector: Detector, changed: Chan
 def _ready(pictures: Iterable[Picture], reel: _Reel, blends: _Blends) -> Iterator[int]:
     """Fill the reel; yield every frame in order, once enough of what follows it is there."""
     for picture in pictures:
-        reel.add(sketch(shrunk(picture, SIDE).pixels))
+        reel.add(shrunk(picture, SIDE).pixels)
         blends.look(reel)
         if reel.stop > _AHEAD:
             yield reel.stop - 1 - _AHEAD
@@ -176,18 +186,29 @@ def _opening(reel: _Reel, blends: _Blends, detector: Detector, index: int) -> It
         yield _Opening(index, ends, blend.kind, blend.frames)
 
 
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A frame that shows something, uint8 RGB ``[64, 64, 3]``."""
+
+    pixels: Pixels
+    sketch: Sketch
+
+
 class _Reel:
     """The sketches of the frames around the one at work, and how much each differs from what was seen before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, new: float) -> None:
         self.stop = 0
+        self._new = new
+        self._pictures: deque[Pixels] = deque(maxlen=_BEHIND + 1 + _AHEAD)
         self._sketches: deque[Sketch] = deque(maxlen=_BEHIND + 1 + _AHEAD)
         self._steps: deque[float] = deque(maxlen=_BEHIND + 1 + _AHEAD)
-        self._before: deque[Sketch | None] = deque(maxlen=_BEHIND + 1 + _AHEAD)
+        self._before: deque[_Seen | None] = deque(maxlen=_BEHIND + 1 + _AHEAD)
         self._details: deque[float] = deque(maxlen=LONGEST + 2)
         self._gaps: deque[int] = deque(maxlen=_BEHIND + 1 + _AHEAD)
         self._exact: dict[int, float] = {}
-        self._visible: Sketch | None = None
+        self._rests: dict[int, Rest] = {}
+        self._visible: _Seen | None = None
         self._gap = 1
 
     @property
@@ -198,17 +219,20 @@ class _Reel:
     def __getitem__(self, index: int) -> Sketch:
         return self._sketches[index - self.start]
 
-    def add(self, picture: Sketch) -> None:
-        """Add the next frame; an empty page differs from nothing."""
-        before = None if picture.blank else self._visible
-        self._sketches.append(picture)
-        self._details.append(picture.detail)
+    def add(self, picture: Pixels) -> None:
+        """Add the next frame, uint8 RGB ``[64, 64, 3]``; an empty page differs from nothing."""
+        drawn = sketch(picture)
+        before = None if drawn.blank else self._visible
+        self._pictures.append(picture)
+        self._sketches.append(drawn)
+        self._details.append(drawn.detail)
         self._before.append(before)
-        self._steps.append(0.0 if before is None else difference(before, picture))
+        self._steps.append(0.0 if before is None else difference(before.sketch, drawn))
         self._gaps.append(self._gap)
         self._exact.pop(self.start - 1, None)
-        self._gap = self._gap + 1 if picture.blank else 1
-        self._visible = self._visible if picture.blank else picture
+        self._rests.pop(self.start - 1, None)
+        self._gap = self._gap + 1 if drawn.blank else 1
+        self._visible = self._visible if drawn.blank else _Seen(picture, drawn)
         self.stop += 1
 
     def held(self, first: int, stop: int) -> range:
@@ -223,8 +247,24 @@ class _Reel:
         """Return the change of frame ``index`` since the last frame that shows anything."""
         if index not in self._exact:
             before = self._before[index - self.start]
-            self._exact[index] = 0.0 if before is None else change(before, self[index])
+            self._exact[index] = 0.0 if before is None else change(before.sketch, self[index])
         return self._exact[index]
+
+    def rest(self, index: int) -> Rest:
+        """Return what of that change motion does not explain; slow."""
+        if index not in self._rests:
+            place = index - self.start
+            before = self._before[place]
+            self._rests[index] = NOTHING if before is None else rest(before.pixels, self._pictures[place], self._new)
+        return self._rests[index]
+
+    def known(self, index: int) -> float:
+        """Return what :meth:`step` is at least: 0 where it was not searched for yet; free."""
+        return self._exact.get(index, 0.0)
+
+    def rest_of(self, old: int, new: int) -> Rest:
+        """Return what motion does not explain of the change from one frame to another; slow."""
+        return rest(self._pictures[old - self.start], self._pictures[new - self.start], self._new)
 
     def gap(self, index: int) -> int:
         """Return how many steps of motion :meth:`step` holds: more than one behind empty pages."""
@@ -284,11 +324,16 @@ def _is_mixture(reel: _Reel, detector: Detector, blend: Blend) -> bool:
     quarters = (first + round((stop - first) * quarter / 4) for quarter in (1, 2, 3))
     if sum(distance(_mixture(reel, blend, i), reel[i]) for i in quarters) > 3 * 0.45 * whole:
         return False
-    steps = [distance(reel[i], reel[i + 1]) for i in range(first, stop)]
     far = max(whole, *halves)  # a fade goes through black, which may be further away than the next shot
-    if max(steps) > 0.7 * far or sum(steps) > 0.3 * far * len(steps):
+    if not (_small_steps(reel, apart, first, stop, far) or _small_steps(reel, distance, first, stop, far)):
         return False
     return not _comes_back(reel, detector, first, stop, 0.0)
+
+
+def _small_steps(reel: _Reel, measure: Callable[[Sketch, Sketch], float], first: int, last: int, far: float) -> bool:
+    """Say whether what lies between frames ``first`` and ``last`` leads there by small steps, as ``measure`` has it."""
+    steps = [measure(reel[i], reel[i + 1]) for i in range(first, last)]
+    return max(steps) <= 0.7 * far and sum(steps) <= 0.3 * far * len(steps)
 
 
 def _mixture(reel: _Reel, blend: Blend, index: int) -> Sketch:
@@ -308,27 +353,76 @@ def _cut(reel: _Reel, detector: Detector, index: int) -> float:
     shortest = detector.window + 1
     if reel.most(index) <= detector.faint or index < shortest or reel.stop - index < shortest:
         return 0.0
+    # Motion is told cheaply: by what is known of the frames before.
+    if reel.most(index) < max(map(reel.known, reel.held(index - detector.window, index))):
+        return 0.0
     score = reel.step(index)
     if score <= detector.faint:
         return 0.0
     beside = _beside(reel, detector, index, score)
-    least = detector.change if score < 2 * detector.clean * beside else detector.faint
-    if score <= least or score < detector.isolation * beside:
+    if score >= detector.clean * beside and (score > detector.change or score >= 1.5 * detector.clean * beside):
+        rest = reel.rest(index)
+        explained = rest.of_change < detector.new and rest.of_pictures < detector.left
+        return 0.0 if explained or _held(reel, index) else score
+    if score <= detector.change or score < beside:
         return 0.0
-    if score >= detector.clean * beside:
-        return score
-    moving = min(reel.step(index - 1), reel.step(index + 1)) > 0.5 * score
-    if moving or _blurred(reel, index) or _comes_back(reel, detector, index - 1, index, 0.5 * score):
+    if min(reel.step(index - 1), reel.step(index + 1)) > 0.5 * score or _blurred(reel, index):
         return 0.0
-    return score
+    least = detector.apart_from_calm if _calm(reel, detector, index, score) else detector.apart
+    if not _apart(reel, detector, index, least * beside / score) or _held(reel, index):
+        return 0.0
+    left = 0.5 * reel.rest(index).of_pictures
+    return 0.0 if _comes_back(reel, detector, index - 1, index, 0.5 * score, left) else score
+
+
+def _calm(reel: _Reel, detector: Detector, index: int, score: float) -> bool:
+    """Say whether hardly anything moves on one side of frame ``index``."""
+    sides = range(index - detector.window, index), range(index + 1, index + 1 + detector.window)
+    return any(all(reel.step(i) < score / (2 * detector.clean) for i in side) for side in sides)
+
+
+def _held(reel: _Reel, index: int) -> bool:
+    """Say whether the change at ``index`` is one of several as large in one rhythm: of drawings held on twos, say."""
+    for hold in range(2, _LONGEST_HOLD + 1):
+        sides = [i for i in (index - hold, index + hold) if i in reel.held(0, reel.stop)]
+        if any(reel.most(i) > _STILL for i in sides):
+            rest = reel.rest(index)
+            least = 0.5 * rest.of_pictures
+            near, far = ([index - turn * hold, index + turn * hold] for turn in (1, 2))
+            moved = rest.of_change < _OTHER and all(_leaves(reel, i, least) for i in near)
+            return moved and any(_leaves(reel, i, least) for i in far)
+    return False
+
+
+def _leaves(reel: _Reel, index: int, least: float) -> bool:
+    """Say whether motion leaves more than ``least`` of what changes at ``index``."""
+    # That is never much more than all that changes: most need no search.
+    known = index in reel.held(0, reel.stop) and reel.most(index) > 0.5 * least
+    return known and reel.rest(index).of_pictures > least
+
+
+def _apart(reel: _Reel, detector: Detector, index: int, ratio: float) -> bool:
+    """Say whether motion leaves much of the change at ``index``, and ``ratio`` times more than of any other near it."""
+    here = reel.rest(index)
+    if here.of_change < detector.new:
+        return False
+    least = here.of_pictures / (ratio * reel.gap(index))
+    others = [i for i in reel.held(index - detector.window, index + detector.window + 1) if i != index]
+    # The largest change tells most.
+    return not any(_leaves(reel, i, least) for i in sorted(others, key=reel.most, reverse=True))
 
 
 def _beside(reel: _Reel, detector: Detector, index: int, score: float) -> float:
-    """Return the largest other change near ``index``, for as many steps; what does not matter is not searched for."""
+    """Return the largest other change near ``index``, for as many steps; what does not matter is not searched for.
+
+    One that is too large for a cut is enough.
+    """
     most, gap = 0.0, reel.gap(index)
-    for other in reel.held(index - detector.window, index + detector.window + 1):
-        if other != index and reel.most(other) * gap * 2 * detector.clean > score:
-            most = max(most, reel.step(other) * gap)
+    others = [i for i in reel.held(index - detector.window, index + detector.window + 1) if i != index]
+    for other in sorted(others, key=reel.most, reverse=True):
+        if reel.most(other) * gap <= max(most, score / detector.clean) or score < most:
+            break
+        most = max(most, reel.step(other) * gap)
     return most
 
 
@@ -339,10 +433,13 @@ def _blurred(reel: _Reel, index: int) -> bool:
     return before[-1] < 0.45 * max(before) and after[0] < 0.45 * max(after)
 
 
-def _comes_back(reel: _Reel, detector: Detector, last: int, first: int, alike: float) -> bool:
-    """Say whether what is seen up to ``last`` is seen again soon from ``first`` on: something passed in front."""
-    before = [reel[i] for i in reversed(reel.held(last + 1 - detector.back, last + 1)) if not reel[i].blank]
-    after = [reel[i] for i in reel.held(first, first + detector.back) if not reel[i].blank]
+def _comes_back(reel: _Reel, detector: Detector, last: int, first: int, alike: float, left: float = 1.0) -> bool:
+    """Say whether what is seen up to ``last`` is seen again soon from ``first`` on: something passed in front.
+
+    Seen again is what differs by less than ``alike``, and by less than ``left`` where motion does not explain it.
+    """
+    before = [i for i in reversed(reel.held(last + 1 - detector.back, last + 1)) if not reel[i].blank][::3]
+    after = [i for i in reel.held(first, first + detector.back) if not reel[i].blank][::3]
     alike = max(alike, detector.change)
-    pairs = product(before[::3], after[::3])
-    return any(change(a, b) < alike for a, b in pairs if tint(a, b) < alike)
+    pairs = ((i, j) for i, j in product(before, after) if tint(reel[i], reel[j]) < alike)
+    return any(change(reel[i], reel[j]) < alike and reel.rest_of(i, j).of_pictures < left for i, j in pairs)

@@ -82,6 +82,24 @@ def test_what_moves_before_the_camera_opens_no_shot(bench: ModuleType, line: boo
 
 
 @LINE
+def test_drawings_held_on_fours_open_no_shot(bench: ModuleType, line: bool) -> None:
+    takes = (bench.Take(107, 30, 40, 1), bench.Take(106, 48, 40, hold=4), bench.Take(108, 30, 40, 1))
+    assert opened(list(detect(drawn(bench, takes, line)))) == [(30, "cut"), (78, "cut")]
+
+
+def test_a_small_figure_that_changes_over_the_same_background_is_a_cut(bench: ModuleType) -> None:
+    changes: list[float] = []
+    shots = list(detect(drawn(bench, bench.plan(711)[:3], False), changed=changes.append))
+    assert [start for start, _ in opened(shots)] == [16, 31]
+    assert changes[31] < 0.1
+
+
+def test_a_cut_between_drawings_that_look_alike_is_nothing_that_passes(bench: ModuleType) -> None:
+    shots = list(detect(drawn(bench, bench.plan(805)[:3], True)))
+    assert opened(shots) == [(14, "cut"), (21, "cut")]
+
+
+@LINE
 def test_shots_cover_every_frame_once_and_small_pictures_are_enough(bench: ModuleType, line: bool) -> None:
     frames = drawn(bench, bench.plan(900, 5), line)
     shots = list(detect(frames))

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,8 +31,12 @@ def bench() -> ModuleType:
 
 
 def drawn(bench: ModuleType, takes: tuple[object, ...], line: bool) -> list[Picture]:
-    pairs = bench.draw(takes, SIZE)
-    return [Picture(np.repeat(art[..., None], 3, axis=2) if line else color) for color, art in pairs]
+    return [picture(pair, line) for pair in bench.draw(takes, SIZE)]
+
+
+def picture(pair: tuple[Any, Any], line: bool) -> Picture:
+    color, art = pair
+    return Picture(np.repeat(art[..., None], 3, axis=2) if line else color)
 
 
 def opened(shots: list[Shot]) -> list[tuple[int, str]]:
@@ -79,6 +84,24 @@ def test_flashes_open_no_shot(bench: ModuleType, line: bool, what: str, frames: 
 def test_what_moves_before_the_camera_opens_no_shot(bench: ModuleType, line: bool, what: str) -> None:
     takes = (bench.Take(91, 30, 60, 1, event=(what, 10, 7 if what == "whip" else 11)),)
     assert opened(list(detect(drawn(bench, takes, line)))) == []
+
+
+@pytest.fixture(scope="module")
+def films(bench: ModuleType) -> list[tuple[Any, list[tuple[Any, Any]]]]:
+    """Eight whole films of twelve shots each, with their truth, by seeds that no rule was made for."""
+    plans = [bench.plan(seed) for seed in range(1300, 1308)]
+    return [(bench.truth(takes), list(bench.draw(takes, SIZE))) for takes in plans]
+
+
+@LINE
+def test_whole_films_have_their_cuts_and_hardly_any_other(bench: ModuleType, films: Any, line: bool) -> None:
+    count = bench.Count()
+    for truth, pairs in films:
+        shots = list(detect(picture(pair, line) for pair in pairs))
+        middles = [shot.frames.start for shot in shots[1:] if shot.kind != "cut"]
+        count.add(({start for start, kind in opened(shots) if kind == "cut"}, middles), truth, [])
+    assert count.hits + count.missed == 55
+    assert min(count.row()["precision"], count.row()["recall"]) >= 0.98
 
 
 @LINE

@@ -17,7 +17,7 @@ from anicolor.media.picture import Picture, Pixels, shrunk
 from anicolor.shots.blends import LONGEST, Blend, blends_before
 from anicolor.shots.explained import NOTHING, Rest, rest
 from anicolor.shots.histogram import Histogram, histogram, mse
-from anicolor.shots.structure import SIDE, Sketch, apart, change, difference, distance, mixed, sketch, tint
+from anicolor.shots.structure import SIDE, Sketch, change, difference, distance, mixed, sketch, tint, unsearched
 
 __all__ = ["Detector", "Rule", "detect", "find_shots"]
 
@@ -187,8 +187,8 @@ def _opening(reel: _Reel, blends: _Blends, detector: Detector, index: int) -> It
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
-    """A frame that shows something, uint8 RGB ``[64, 64, 3]``."""
+class _Frame:
+    """A frame, uint8 RGB ``[64, 64, 3]``, and its sketch."""
 
     pixels: Pixels
     sketch: Sketch
@@ -200,31 +200,33 @@ class _Reel:
     def __init__(self, new: float) -> None:
         self.stop = 0
         self._new = new
-        self._pictures: deque[Pixels] = deque(maxlen=_BEHIND + 1 + _AHEAD)
-        self._sketches: deque[Sketch] = deque(maxlen=_BEHIND + 1 + _AHEAD)
+        self._frames: deque[_Frame] = deque(maxlen=_BEHIND + 1 + _AHEAD)
         self._steps: deque[float] = deque(maxlen=_BEHIND + 1 + _AHEAD)
-        self._before: deque[_Seen | None] = deque(maxlen=_BEHIND + 1 + _AHEAD)
+        self._before: deque[_Frame | None] = deque(maxlen=_BEHIND + 1 + _AHEAD)
         self._details: deque[float] = deque(maxlen=LONGEST + 2)
         self._gaps: deque[int] = deque(maxlen=_BEHIND + 1 + _AHEAD)
         self._exact: dict[int, float] = {}
         self._rests: dict[int, Rest] = {}
-        self._visible: _Seen | None = None
+        self._visible: _Frame | None = None
         self._gap = 1
 
     @property
     def start(self) -> int:
         """The first frame that is still held."""
-        return self.stop - len(self._sketches)
+        return self.stop - len(self._frames)
+
+    def __contains__(self, index: int) -> bool:
+        return self.start <= index < self.stop
 
     def __getitem__(self, index: int) -> Sketch:
-        return self._sketches[index - self.start]
+        return self._frames[index - self.start].sketch
 
     def add(self, picture: Pixels) -> None:
         """Add the next frame, uint8 RGB ``[64, 64, 3]``; an empty page differs from nothing."""
         drawn = sketch(picture)
+        frame = _Frame(picture, drawn)
         before = None if drawn.blank else self._visible
-        self._pictures.append(picture)
-        self._sketches.append(drawn)
+        self._frames.append(frame)
         self._details.append(drawn.detail)
         self._before.append(before)
         self._steps.append(0.0 if before is None else difference(before.sketch, drawn))
@@ -232,7 +234,7 @@ class _Reel:
         self._exact.pop(self.start - 1, None)
         self._rests.pop(self.start - 1, None)
         self._gap = self._gap + 1 if drawn.blank else 1
-        self._visible = self._visible if drawn.blank else _Seen(picture, drawn)
+        self._visible = self._visible if drawn.blank else frame
         self.stop += 1
 
     def held(self, first: int, stop: int) -> range:
@@ -254,8 +256,8 @@ class _Reel:
         """Return what of that change motion does not explain; slow."""
         if index not in self._rests:
             place = index - self.start
-            before = self._before[place]
-            self._rests[index] = NOTHING if before is None else rest(before.pixels, self._pictures[place], self._new)
+            before, now = self._before[place], self._frames[place]
+            self._rests[index] = NOTHING if before is None else rest(before.pixels, now.pixels, self._new)
         return self._rests[index]
 
     def known(self, index: int) -> float:
@@ -264,7 +266,8 @@ class _Reel:
 
     def rest_of(self, old: int, new: int) -> Rest:
         """Return what motion does not explain of the change from one frame to another; slow."""
-        return rest(self._pictures[old - self.start], self._pictures[new - self.start], self._new)
+        before, after = (self._frames[index - self.start] for index in (old, new))
+        return rest(before.pixels, after.pixels, self._new)
 
     def gap(self, index: int) -> int:
         """Return how many steps of motion :meth:`step` holds: more than one behind empty pages."""
@@ -325,9 +328,9 @@ def _is_mixture(reel: _Reel, detector: Detector, blend: Blend) -> bool:
     if sum(distance(_mixture(reel, blend, i), reel[i]) for i in quarters) > 3 * 0.45 * whole:
         return False
     far = max(whole, *halves)  # a fade goes through black, which may be further away than the next shot
-    if not (_small_steps(reel, apart, first, stop, far) or _small_steps(reel, distance, first, stop, far)):
+    if not (_small_steps(reel, unsearched, first, stop, far) or _small_steps(reel, distance, first, stop, far)):
         return False
-    return not _comes_back(reel, detector, first, stop, 0.0)
+    return next(_seen_again(reel, detector, first, stop, 0.0), None) is None
 
 
 def _small_steps(reel: _Reel, measure: Callable[[Sketch, Sketch], float], first: int, last: int, far: float) -> bool:
@@ -361,18 +364,19 @@ def _cut(reel: _Reel, detector: Detector, index: int) -> float:
         return 0.0
     beside = _beside(reel, detector, index, score)
     if score >= detector.clean * beside and (score > detector.change or score >= 1.5 * detector.clean * beside):
-        rest = reel.rest(index)
-        explained = rest.of_change < detector.new and rest.of_pictures < detector.left
+        here = reel.rest(index)
+        explained = here.of_change < detector.new and here.of_pictures < detector.left
         return 0.0 if explained or _held(reel, index) else score
     if score <= detector.change or score < beside:
         return 0.0
     if min(reel.step(index - 1), reel.step(index + 1)) > 0.5 * score or _blurred(reel, index):
         return 0.0
     least = detector.apart_from_calm if _calm(reel, detector, index, score) else detector.apart
-    if not _apart(reel, detector, index, least * beside / score) or _held(reel, index):
+    if not _stands_alone(reel, detector, index, least * beside / score) or _held(reel, index):
         return 0.0
     left = 0.5 * reel.rest(index).of_pictures
-    return 0.0 if _comes_back(reel, detector, index - 1, index, 0.5 * score, left) else score
+    again = _seen_again(reel, detector, index - 1, index, 0.5 * score)
+    return 0.0 if any(reel.rest_of(i, j).of_pictures < left for i, j in again) else score
 
 
 def _calm(reel: _Reel, detector: Detector, index: int, score: float) -> bool:
@@ -384,12 +388,11 @@ def _calm(reel: _Reel, detector: Detector, index: int, score: float) -> bool:
 def _held(reel: _Reel, index: int) -> bool:
     """Say whether the change at ``index`` is one of several as large in one rhythm: of drawings held on twos, say."""
     for hold in range(2, _LONGEST_HOLD + 1):
-        sides = [i for i in (index - hold, index + hold) if i in reel.held(0, reel.stop)]
-        if any(reel.most(i) > _STILL for i in sides):
-            rest = reel.rest(index)
-            least = 0.5 * rest.of_pictures
-            near, far = ([index - turn * hold, index + turn * hold] for turn in (1, 2))
-            moved = rest.of_change < _OTHER and all(_leaves(reel, i, least) for i in near)
+        near, far = ([index - turn * hold, index + turn * hold] for turn in (1, 2))
+        if any(reel.most(i) > _STILL for i in near if i in reel):
+            here = reel.rest(index)
+            least = 0.5 * here.of_pictures
+            moved = here.of_change < _OTHER and all(_leaves(reel, i, least) for i in near)
             return moved and any(_leaves(reel, i, least) for i in far)
     return False
 
@@ -397,19 +400,22 @@ def _held(reel: _Reel, index: int) -> bool:
 def _leaves(reel: _Reel, index: int, least: float) -> bool:
     """Say whether motion leaves more than ``least`` of what changes at ``index``."""
     # That is never much more than all that changes: most need no search.
-    known = index in reel.held(0, reel.stop) and reel.most(index) > 0.5 * least
-    return known and reel.rest(index).of_pictures > least
+    return index in reel and reel.most(index) > 0.5 * least and reel.rest(index).of_pictures > least
 
 
-def _apart(reel: _Reel, detector: Detector, index: int, ratio: float) -> bool:
+def _stands_alone(reel: _Reel, detector: Detector, index: int, ratio: float) -> bool:
     """Say whether motion leaves much of the change at ``index``, and ``ratio`` times more than of any other near it."""
     here = reel.rest(index)
     if here.of_change < detector.new:
         return False
     least = here.of_pictures / (ratio * reel.gap(index))
-    others = [i for i in reel.held(index - detector.window, index + detector.window + 1) if i != index]
-    # The largest change tells most.
-    return not any(_leaves(reel, i, least) for i in sorted(others, key=reel.most, reverse=True))
+    return not any(_leaves(reel, i, least) for i in _others(reel, detector, index))
+
+
+def _others(reel: _Reel, detector: Detector, index: int) -> list[int]:
+    """Return the frames near ``index``, first those whose change may be largest: they tell most."""
+    others = (i for i in reel.held(index - detector.window, index + detector.window + 1) if i != index)
+    return sorted(others, key=reel.most, reverse=True)
 
 
 def _beside(reel: _Reel, detector: Detector, index: int, score: float) -> float:
@@ -418,8 +424,7 @@ def _beside(reel: _Reel, detector: Detector, index: int, score: float) -> float:
     One that is too large for a cut is enough.
     """
     most, gap = 0.0, reel.gap(index)
-    others = [i for i in reel.held(index - detector.window, index + detector.window + 1) if i != index]
-    for other in sorted(others, key=reel.most, reverse=True):
+    for other in _others(reel, detector, index):
         if reel.most(other) * gap <= max(most, score / detector.clean) or score < most:
             break
         most = max(most, reel.step(other) * gap)
@@ -433,13 +438,11 @@ def _blurred(reel: _Reel, index: int) -> bool:
     return before[-1] < 0.45 * max(before) and after[0] < 0.45 * max(after)
 
 
-def _comes_back(reel: _Reel, detector: Detector, last: int, first: int, alike: float, left: float = 1.0) -> bool:
-    """Say whether what is seen up to ``last`` is seen again soon from ``first`` on: something passed in front.
-
-    Seen again is what differs by less than ``alike``, and by less than ``left`` where motion does not explain it.
-    """
-    before = [i for i in reversed(reel.held(last + 1 - detector.back, last + 1)) if not reel[i].blank][::3]
-    after = [i for i in reel.held(first, first + detector.back) if not reel[i].blank][::3]
+def _seen_again(reel: _Reel, detector: Detector, last: int, first: int, alike: float) -> Iterator[tuple[int, int]]:
+    """Yield frames up to ``last`` and soon from ``first`` on that differ by less than ``alike``: something passed."""
+    before = [i for i in reversed(reel.held(last + 1 - detector.back, last + 1)) if not reel[i].blank]
+    after = [i for i in reel.held(first, first + detector.back) if not reel[i].blank]
     alike = max(alike, detector.change)
-    pairs = ((i, j) for i, j in product(before, after) if tint(reel[i], reel[j]) < alike)
-    return any(change(reel[i], reel[j]) < alike and reel.rest_of(i, j).of_pictures < left for i, j in pairs)
+    for i, j in product(before[::3], after[::3]):
+        if tint(reel[i], reel[j]) < alike and change(reel[i], reel[j]) < alike:
+            yield i, j

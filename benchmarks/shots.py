@@ -329,6 +329,11 @@ def write_film(path: Path, frames: Iterable[Pixels], quality: int = 18) -> None:
         target.mux(video.encode(None))
 
 
+def film_paths(folder: Path, seed: int) -> dict[str, Path]:
+    """Return where :func:`joined` puts the films of ``seed``: in colour and as line art."""
+    return {kind: folder / f"joined-{seed}-{kind.replace(' ', '-')}.mp4" for kind in ("colour", "line art")}
+
+
 def joined(folder: Path, seeds: Iterable[int]) -> dict[str, list[Clip]]:
     """Draw the films of ``seeds`` into ``folder``: in colour and as line art."""
     sets: dict[str, list[Clip]] = {"joined, colour": [], "joined, line art": []}
@@ -336,8 +341,7 @@ def joined(folder: Path, seeds: Iterable[int]) -> dict[str, list[Clip]]:
         takes = plan(seed)
         pairs = list(draw(takes))
         kinds = ([color for color, _ in pairs], [np.repeat(line[..., None], 3, axis=2) for _, line in pairs])
-        for clips, name, frames in zip(sets.values(), ("colour", "line"), kinds, strict=True):
-            path = folder / f"joined-{seed}-{name}.mp4"
+        for clips, path, frames in zip(sets.values(), film_paths(folder, seed).values(), kinds, strict=True):
             write_film(path, frames)
             clips.append(Clip(path, truth(takes), []))
     return sets
@@ -407,7 +411,7 @@ def main() -> None:
             sets |= joined(folder, range(asked.first, asked.first + asked.films))
         report["scores"] = score(sets)
         if asked.only in (None, "speed"):
-            write_film(folder / "speed.mp4", (color for color, _ in draw(plan(asked.first, 6), (720, 1280))), 20)
+            write_film(folder / "speed.mp4", (color for color, _ in draw(plan(asked.first, 18), (720, 1280))), 20)
             report["speed"] = speed(folder / "speed.mp4", asked.repeats)
     print(json.dumps(report, indent=2))
 

@@ -50,6 +50,8 @@ _EIGHT_BIT_PLANES = ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "y
 _HIGH_DYNAMIC_RANGE = (16, 18)  # transfer tags PQ and HLG
 _HIDDEN_FRAMES = ("vp8", "mpeg4")  # codecs with packets that show nothing: count what is shown
 _HEAD = 64  # bytes: what a file must have before its header is read
+# Blocks are not smoothed in frames between others: none is predicted from them, or only those beside it.
+_ROUGH = {"skip_loop_filter": "bidir"}
 _NOT_FILMS = ("image2", "tty")  # ffmpeg takes single images and plain text for video
 
 
@@ -158,13 +160,15 @@ class VideoFilm(Film):
         """Yield the film small, scaled while it is converted; see :class:`Film`."""
         if self._look.alpha:
             return super().small(side)
-        return self._pictures(self._span(None), partial(_small_pixels, side=side))
+        return self._pictures(self._span(None), partial(_small_pixels, side=side), rough=True)
 
-    def _pictures(self, span: FrameRange, convert: Callable[[Any, _Look, Any], Pixels]) -> Iterator[Picture]:
+    def _pictures(
+        self, span: FrameRange, convert: Callable[[Any, _Look, Any], Pixels], rough: bool = False
+    ) -> Iterator[Picture]:
         reformatter, expected = VideoReformatter(), span.start
         if not span:
             return
-        for ordinal, frame in self._frames(span):
+        for ordinal, frame in self._frames(span, rough):
             if ordinal != expected:
                 raise self._missing(expected)
             if (frame.width, frame.height) != self._coded_size:
@@ -177,8 +181,8 @@ class VideoFilm(Film):
         if expected < span.stop:
             raise self._missing(expected)
 
-    def _frames(self, span: FrameRange) -> Iterator[tuple[int, Any]]:
-        """Yield (ordinal, frame) from ``span.start`` on."""
+    def _frames(self, span: FrameRange, rough: bool = False) -> Iterator[tuple[int, Any]]:
+        """Yield (ordinal, frame) from ``span.start`` on; ``rough`` ones may show the edges of coded blocks."""
         # Matroska seeks by the times of showing, MP4 by those of decoding: either may land too late or early.
         for point in self._points_before(span.start):
             with _opened(self._path) as (container, video):
@@ -192,6 +196,8 @@ class VideoFilm(Film):
                     return
         with _opened(self._path) as (container, video):
             video.thread_type = "AUTO"
+            if rough:
+                video.codec_context.options = _ROUGH
             for pair in self._numbered(_decoded(self._path, container, video)):
                 if pair[0] >= span.start:
                     yield pair

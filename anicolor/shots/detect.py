@@ -13,23 +13,33 @@ import numpy.typing as npt
 
 from anicolor.frames import FrameRange, Shot, Transition
 from anicolor.media.film import Film
-from anicolor.media.picture import Picture, Pixels, shrunk
+from anicolor.media.picture import Picture, shrunk
 from anicolor.shots.blends import LONGEST, Blend, blends_before
-from anicolor.shots.explained import NOTHING, Rest, rest
+from anicolor.shots.evidence import REACH, SHORTEST, Surroundings, probability, stands_out
 from anicolor.shots.histogram import Histogram, histogram, mse
-from anicolor.shots.structure import SIDE, Sketch, change, difference, distance, mixed, sketch, tint, unsearched
+from anicolor.shots.structure import (
+    SIDE,
+    Sketch,
+    change,
+    difference,
+    distance,
+    mixed,
+    rearranged,
+    sketch,
+    tint,
+    unsearched,
+)
 
-__all__ = ["Detector", "Rule", "detect", "find_shots"]
+__all__ = ["Detector", "Rule", "candidates", "detect", "find_shots"]
 
 Rule = Literal["structure", "histogram"]
 Changed = Callable[[float], None]
 
 _AHEAD = LONGEST + 9  # frames read before one is decided: the longest mixture, and what tells how good it is
 _BEHIND = LONGEST + 9
+_BACK = 16  # frames on either side of a mixture that may show the same again
 _LONGEST_GAP = 3  # frames; motion does not go on for ever
-_LONGEST_HOLD = 8  # frames of a drawing in limited animation; longer ones are shots of an animatic
-_OTHER = 0.7  # motion that leaves this share of a change explains nothing
-_STILL = 0.02  # less than this is the noise of coding
+_ALIKE = 0.12  # pictures that differ by less are one
 _TRIES = 8  # mixtures that overlap
 
 
@@ -37,38 +47,23 @@ _TRIES = 8  # mixtures that overlap
 class Detector:
     """How shots are found; the defaults were measured (docs/decisions/0003-shots-on-line-art.md).
 
-    ``structure``, for line art and colour: a frame opens a shot when at least ``change`` of it is not found
-    in the frame before, more than of any other within ``window`` frames: fast motion and flashes do not stand
-    alone. When dense motion is taken out, at least ``new`` of the change must be left, or ``left`` of the pictures: a
-    pose that jumps opens no shot; nor do several in the rhythm of held drawings. Where the change is 1.5 times
-    ``clean`` those beside it, ``faint`` of it is enough: cuts over the same background. Where it is not even ``clean``
-    times those, what motion leaves must stand alone as well (``apart`` is the least product of both ratios,
-    ``apart_from_calm`` where hardly anything moves on one side), and the pictures must be sharp, not amid a movement,
-    and not come back within ``back`` frames: pans and things that pass in front open no shot.
-
-    A dissolve or a fade is a mixture whose ends differ by at least ``blend``. A shot has ``window + 1`` frames or more.
+    ``structure``, for line art and colour: a frame opens a shot when that is at least ``sure`` by how its change stands
+    out from those around it (:mod:`anicolor.shots.evidence`); fast motion, flashes and held drawings do not stand out.
+    A dissolve or a fade is a mixture whose ends differ by at least ``blend``. A shot has 4 frames or more.
 
     ``histogram``, the papers' rule for finished film (Shi et al., section 4.1): the mean squared difference
     of neighbouring histograms is greater than ``mse``.
     """
 
     rule: Rule = "structure"
-    change: float = 0.12
-    window: int = 3
-    new: float = 0.35
-    left: float = 0.27
-    apart: float = 2.0
-    apart_from_calm: float = 1.7
-    clean: float = 3.0
-    faint: float = 0.045
-    back: int = 16
+    sure: float = 0.4
     blend: float = 0.2
     mse: float = 200.0
 
     @property
-    def least(self) -> float:
-        """The change that opens a shot where nothing else speaks for or against it."""
-        return self.mse if self.rule == "histogram" else self.change
+    def least(self) -> float | None:
+        """The score that opens a shot whatever is around it; None where there is none."""
+        return self.mse if self.rule == "histogram" else None
 
 
 @dataclass(frozen=True)
@@ -157,17 +152,26 @@ def _by_histogram(pictures: Iterable[Picture], detector: Detector, changed: Chan
 
 
 def _by_structure(pictures: Iterable[Picture], detector: Detector, changed: Changed | None) -> Iterator[_Opening]:
-    reel, blends = _Reel(detector.new), _Blends(detector)
+    reel, blends = _Reel(), _Blends(detector)
     for index in _ready(pictures, reel, blends):
         if changed is not None:
             changed(reel.step(index))
         yield from _opening(reel, blends, detector, index)
 
 
+def candidates(pictures: Iterable[Picture]) -> Iterator[tuple[int, Surroundings]]:
+    """Yield the frames that stand out, whether or not they open a shot, with their surroundings: to fit the rule."""
+    reel = _Reel()
+    for index in _ready(pictures, reel, _Blends(Detector())):
+        around = _surroundings(reel, index)
+        if around is not None:
+            yield index, around
+
+
 def _ready(pictures: Iterable[Picture], reel: _Reel, blends: _Blends) -> Iterator[int]:
     """Fill the reel; yield every frame in order, once enough of what follows it is there."""
     for picture in pictures:
-        reel.add(shrunk(picture, SIDE).pixels)
+        reel.add(shrunk(picture, SIDE))
         blends.look(reel)
         if reel.stop > _AHEAD:
             yield reel.stop - 1 - _AHEAD
@@ -186,88 +190,71 @@ def _opening(reel: _Reel, blends: _Blends, detector: Detector, index: int) -> It
         yield _Opening(index, ends, blend.kind, blend.frames)
 
 
-@dataclass(frozen=True, eq=False)
-class _Frame:
-    """A frame, uint8 RGB ``[64, 64, 3]``, and its sketch."""
-
-    pixels: Pixels
-    sketch: Sketch
-
-
 class _Reel:
     """The sketches of the frames around the one at work, and how much each differs from what was seen before it."""
 
-    def __init__(self, new: float) -> None:
+    def __init__(self) -> None:
         self.stop = 0
-        self._new = new
-        self._frames: deque[_Frame] = deque(maxlen=_BEHIND + 1 + _AHEAD)
-        self._steps: deque[float] = deque(maxlen=_BEHIND + 1 + _AHEAD)
-        self._before: deque[_Frame | None] = deque(maxlen=_BEHIND + 1 + _AHEAD)
+        length = _BEHIND + 1 + _AHEAD
+        self._sketches: deque[Sketch] = deque(maxlen=length)
+        self._before: deque[Sketch | None] = deque(maxlen=length)
+        self._changes: deque[float] = deque(maxlen=length)
+        self._rearranged: deque[float] = deque(maxlen=length)
+        self._gaps: deque[int] = deque(maxlen=length)
         self._details: deque[float] = deque(maxlen=LONGEST + 2)
-        self._gaps: deque[int] = deque(maxlen=_BEHIND + 1 + _AHEAD)
-        self._exact: dict[int, float] = {}
-        self._rests: dict[int, Rest] = {}
-        self._visible: _Frame | None = None
+        self._searched: dict[int, float] = {}
+        self._visible: Sketch | None = None
         self._gap = 1
 
     @property
     def start(self) -> int:
         """The first frame that is still held."""
-        return self.stop - len(self._frames)
-
-    def __contains__(self, index: int) -> bool:
-        return self.start <= index < self.stop
+        return self.stop - len(self._sketches)
 
     def __getitem__(self, index: int) -> Sketch:
-        return self._frames[index - self.start].sketch
+        return self._sketches[index - self.start]
 
-    def add(self, picture: Pixels) -> None:
-        """Add the next frame, uint8 RGB ``[64, 64, 3]``; an empty page differs from nothing."""
-        drawn = sketch(picture)
-        frame = _Frame(picture, drawn)
+    def add(self, picture: Picture) -> None:
+        """Add the next frame, 64x64 pixels; an empty page differs from nothing."""
+        drawn = sketch(picture.pixels)
         before = None if drawn.blank else self._visible
-        self._frames.append(frame)
+        self._sketches.append(drawn)
         self._details.append(drawn.detail)
         self._before.append(before)
-        self._steps.append(0.0 if before is None else difference(before.sketch, drawn))
+        self._changes.append(0.0 if before is None else difference(before, drawn))
+        self._rearranged.append(0.0 if before is None else rearranged(before, drawn))
         self._gaps.append(self._gap)
-        self._exact.pop(self.start - 1, None)
-        self._rests.pop(self.start - 1, None)
+        self._searched.pop(self.start - 1, None)
         self._gap = self._gap + 1 if drawn.blank else 1
-        self._visible = self._visible if drawn.blank else frame
+        self._visible = self._visible if drawn.blank else drawn
         self.stop += 1
 
     def held(self, first: int, stop: int) -> range:
         """Return those of the frames ``first:stop`` that are held."""
         return range(max(first, self.start), min(stop, self.stop))
 
+    def step(self, index: int) -> float:
+        """Return the change of frame ``index`` since the last frame that shows anything, after the search."""
+        if index not in self._searched:
+            before = self._before[index - self.start]
+            self._searched[index] = 0.0 if before is None else change(before, self[index])
+        return self._searched[index]
+
     def most(self, index: int) -> float:
         """Return what :meth:`step` does not exceed; cheap."""
-        return self._exact.get(index, self._steps[index - self.start])
+        return self._searched.get(index, self._changes[index - self.start])
 
-    def step(self, index: int) -> float:
-        """Return the change of frame ``index`` since the last frame that shows anything."""
-        if index not in self._exact:
-            before = self._before[index - self.start]
-            self._exact[index] = 0.0 if before is None else change(before.sketch, self[index])
-        return self._exact[index]
+    def changes(self, index: int) -> list[float]:
+        """Return the changes around frame ``index`` without the search."""
+        return self._around(self._changes, index)
 
-    def rest(self, index: int) -> Rest:
-        """Return what of that change motion does not explain; slow."""
-        if index not in self._rests:
-            place = index - self.start
-            before, now = self._before[place], self._frames[place]
-            self._rests[index] = NOTHING if before is None else rest(before.pixels, now.pixels, self._new)
-        return self._rests[index]
+    def rearranged(self, index: int) -> list[float]:
+        """Return how detail is rearranged around frame ``index``."""
+        return self._around(self._rearranged, index)
 
-    def known(self, index: int) -> float:
-        """Return what :meth:`step` is at least: 0 where it was not searched for yet; free."""
-        return self._exact.get(index, 0.0)
-
-    def rest_of(self, old: int, new: int) -> Rest:
-        """Return what motion does not explain of the change from one frame to another; slow."""
-        before, after = (self._frames[index - self.start] for index in (old, new))
-        return rest(before.pixels, after.pixels, self._new)
+    def _around(self, values: deque[float], index: int) -> list[float]:
+        reach = range(index - REACH, index + REACH + 1)
+        return [values[i - self.start] if self.start <= i < self.stop else 0.0 for i in reach]
 
     def gap(self, index: int) -> int:
         """Return how many steps of motion :meth:`step` holds: more than one behind empty pages."""
@@ -330,7 +317,7 @@ def _is_mixture(reel: _Reel, detector: Detector, blend: Blend) -> bool:
     far = max(whole, *halves)  # a fade goes through black, which may be further away than the next shot
     if not (_small_steps(reel, unsearched, first, stop, far) or _small_steps(reel, distance, first, stop, far)):
         return False
-    return next(_seen_again(reel, detector, first, stop, 0.0), None) is None
+    return not _seen_again(reel, first, stop)
 
 
 def _small_steps(reel: _Reel, measure: Callable[[Sketch, Sketch], float], first: int, last: int, far: float) -> bool:
@@ -353,96 +340,32 @@ def _mixture(reel: _Reel, blend: Blend, index: int) -> Sketch:
 
 def _cut(reel: _Reel, detector: Detector, index: int) -> float:
     """Return the score of the cut in front of frame ``index``, 0 where there is none."""
-    shortest = detector.window + 1
-    if reel.most(index) <= detector.faint or index < shortest or reel.stop - index < shortest:
-        return 0.0
-    # Motion is told cheaply: by what is known of the frames before.
-    if reel.most(index) < max(map(reel.known, reel.held(index - detector.window, index))):
-        return 0.0
-    score = reel.step(index)
-    if score <= detector.faint:
-        return 0.0
-    beside = _beside(reel, detector, index, score)
-    if score >= detector.clean * beside and (score > detector.change or score >= 1.5 * detector.clean * beside):
-        here = reel.rest(index)
-        explained = here.of_change < detector.new and here.of_pictures < detector.left
-        return 0.0 if explained or _held(reel, index) else score
-    if score <= detector.change or score < beside:
-        return 0.0
-    if min(reel.step(index - 1), reel.step(index + 1)) > 0.5 * score or _blurred(reel, index):
-        return 0.0
-    least = detector.apart_from_calm if _calm(reel, detector, index, score) else detector.apart
-    if not _stands_alone(reel, detector, index, least * beside / score) or _held(reel, index):
-        return 0.0
-    left = 0.5 * reel.rest(index).of_pictures
-    again = _seen_again(reel, detector, index - 1, index, 0.5 * score)
-    return 0.0 if any(reel.rest_of(i, j).of_pictures < left for i, j in again) else score
+    around = _surroundings(reel, index)
+    return 0.0 if around is None or probability(around) < detector.sure else around.searched
 
 
-def _calm(reel: _Reel, detector: Detector, index: int, score: float) -> bool:
-    """Say whether hardly anything moves on one side of frame ``index``."""
-    sides = range(index - detector.window, index), range(index + 1, index + 1 + detector.window)
-    return any(all(reel.step(i) < score / (2 * detector.clean) for i in side) for side in sides)
+def _surroundings(reel: _Reel, index: int) -> Surroundings | None:
+    """Return what changes around frame ``index``, None where it cannot open a shot."""
+    changes = reel.changes(index)
+    if index < SHORTEST or reel.stop - index < SHORTEST or not stands_out(changes):
+        return None
+    return Surroundings(changes, reel.rearranged(index), reel.step(index), _beside(reel, index), reel.gap(index))
 
 
-def _held(reel: _Reel, index: int) -> bool:
-    """Say whether the change at ``index`` is one of several as large in one rhythm: of drawings held on twos, say."""
-    for hold in range(2, _LONGEST_HOLD + 1):
-        near, far = ([index - turn * hold, index + turn * hold] for turn in (1, 2))
-        if any(reel.most(i) > _STILL for i in near if i in reel):
-            here = reel.rest(index)
-            least = 0.5 * here.of_pictures
-            moved = here.of_change < _OTHER and all(_leaves(reel, i, least) for i in near)
-            return moved and any(_leaves(reel, i, least) for i in far)
-    return False
-
-
-def _leaves(reel: _Reel, index: int, least: float) -> bool:
-    """Say whether motion leaves more than ``least`` of what changes at ``index``."""
-    # That is never much more than all that changes: most need no search.
-    return index in reel and reel.most(index) > 0.5 * least and reel.rest(index).of_pictures > least
-
-
-def _stands_alone(reel: _Reel, detector: Detector, index: int, ratio: float) -> bool:
-    """Say whether motion leaves much of the change at ``index``, and ``ratio`` times more than of any other near it."""
-    here = reel.rest(index)
-    if here.of_change < detector.new:
-        return False
-    least = here.of_pictures / (ratio * reel.gap(index))
-    return not any(_leaves(reel, i, least) for i in _others(reel, detector, index))
-
-
-def _others(reel: _Reel, detector: Detector, index: int) -> list[int]:
-    """Return the frames near ``index``, first those whose change may be largest: they tell most."""
-    others = (i for i in reel.held(index - detector.window, index + detector.window + 1) if i != index)
-    return sorted(others, key=reel.most, reverse=True)
-
-
-def _beside(reel: _Reel, detector: Detector, index: int, score: float) -> float:
-    """Return the largest other change near ``index``, for as many steps; what does not matter is not searched for.
-
-    One that is too large for a cut is enough.
-    """
-    most, gap = 0.0, reel.gap(index)
-    for other in _others(reel, detector, index):
-        if reel.most(other) * gap <= max(most, score / detector.clean) or score < most:
+def _beside(reel: _Reel, index: int) -> float:
+    """Return the largest change after the search next to frame ``index``; few are searched."""
+    most = 0.0
+    near = [i for i in reel.held(index + 1 - SHORTEST, index + SHORTEST) if i != index]
+    for i in sorted(near, key=reel.most, reverse=True):
+        if reel.most(i) <= most:
             break
-        most = max(most, reel.step(other) * gap)
+        most = max(most, reel.step(i))
     return most
 
 
-def _blurred(reel: _Reel, index: int) -> bool:
-    """Say whether the pictures on both sides have much less detail than others near them."""
-    before = [reel[i].detail for i in reel.held(index - 8, index)]
-    after = [reel[i].detail for i in reel.held(index, index + 8)]
-    return before[-1] < 0.45 * max(before) and after[0] < 0.45 * max(after)
-
-
-def _seen_again(reel: _Reel, detector: Detector, last: int, first: int, alike: float) -> Iterator[tuple[int, int]]:
-    """Yield frames up to ``last`` and soon from ``first`` on that differ by less than ``alike``: something passed."""
-    before = [i for i in reversed(reel.held(last + 1 - detector.back, last + 1)) if not reel[i].blank]
-    after = [i for i in reel.held(first, first + detector.back) if not reel[i].blank]
-    alike = max(alike, detector.change)
-    for i, j in product(before[::3], after[::3]):
-        if tint(reel[i], reel[j]) < alike and change(reel[i], reel[j]) < alike:
-            yield i, j
+def _seen_again(reel: _Reel, last: int, first: int) -> bool:
+    """Say whether a frame up to ``last`` looks like one soon from ``first`` on: something passed."""
+    before = [i for i in reversed(reel.held(last + 1 - _BACK, last + 1)) if not reel[i].blank]
+    after = [i for i in reel.held(first, first + _BACK) if not reel[i].blank]
+    pairs = product(before[::3], after[::3])
+    return any(tint(reel[i], reel[j]) < _ALIKE and change(reel[i], reel[j]) < _ALIKE for i, j in pairs)

@@ -47,14 +47,14 @@ class _Thumbnail:
 
 @dataclass(frozen=True)
 class _Curve:
-    """Every frame's change, and the least that makes a cut."""
+    """Every frame's change, and the least that makes a cut, where one number says so."""
 
     changes: tuple[float, ...]
-    least: float
+    least: float | None
 
     @property
     def top(self) -> float:
-        return max(*self.changes, self.least)
+        return max(*self.changes, self.least or 0.0)
 
 
 class Sheet:
@@ -64,10 +64,12 @@ class Sheet:
         film: whose shots these are.
         shots: its shots in order.
         changes: how much each frame differs from the one before, for the curve; without it the cuts' scores are drawn.
-        least: the change that makes a cut, in the curve.
+        least: the change that makes a cut, in the curve; None where no single number does.
     """
 
-    def __init__(self, film: Film, shots: Sequence[Shot], changes: Sequence[float] = (), least: float = 0.0) -> None:
+    def __init__(
+        self, film: Film, shots: Sequence[Shot], changes: Sequence[float] = (), least: float | None = None
+    ) -> None:
         self._film, self._shots = film, tuple(shots)
         self._curve = _Curve(tuple(changes), least) if changes else None
         self._clock = clock(film)
@@ -213,6 +215,7 @@ def _legend(shots: Sequence[Shot], curve: _Curve | None) -> str:
         marks.append("<span>a line is as high as its score</span>")
     if curve:
         marks.insert(0, '<span><i class="change"></i>change from frame to frame</span>')
+    if curve and curve.least is not None:
         marks.append(f'<span><i class="least"></i>{curve.least:g}, the least change of a cut</span>')
     return f'<p class="legend">{"".join(marks)}</p>' if marks else ""
 
@@ -246,7 +249,7 @@ def _drawn(curve: _Curve, top: float) -> str:
     points = [
         f"{_x((start + stop) / 2, count)} {_y(max(changes[start:stop]) / top)}" for start, stop in pairwise(edges)
     ]
-    least = f'<path class="least" d="M0 {_y(curve.least / top)}H{_WIDTH}"/>'
+    least = "" if curve.least is None else f'<path class="least" d="M0 {_y(curve.least / top)}H{_WIDTH}"/>'
     return f'{least}<path class="change" d="M{"L".join(points)}"/>'
 
 

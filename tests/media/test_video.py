@@ -12,6 +12,7 @@ from anicolor.errors import AnicolorError, InputError
 from anicolor.frames import FrameRange
 from anicolor.media.film import Film
 from anicolor.media.open import open_film
+from anicolor.media.picture import shrunk
 
 B_FRAMES = {"bf": "3", "g": "10", "b_strategy": "0"}
 MAKINGS = {
@@ -42,6 +43,14 @@ def test_ordinals_are_exact_whole_and_from_the_middle(tmp_path: Path, making: st
             stop = min(start + 4, 40)
             assert ordinals(film, FrameRange(start, stop)) == list(range(start, stop))
         assert ordinals(film, FrameRange(5, 5)) == []
+
+
+@pytest.mark.parametrize("making", MAKINGS)
+def test_small_pictures_are_the_frames_made_small(tmp_path: Path, making: str) -> None:
+    name, how = MAKINGS[making]
+    film = open_film(make_video(tmp_path / name, 40, **how))
+    pairs = zip(film.small(16), film.read(), strict=True)
+    assert max(np.abs(small.pixels - shrunk(full, 16).pixels.astype(int)).max() for small, full in pairs) <= 8
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

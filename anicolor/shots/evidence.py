@@ -1,0 +1,127 @@
+"""Whether a frame opens a shot, by how its change stands out from those around it.
+
+A logistic regression weighs a few logarithms, their squares and products. Its weights are fitted by
+``benchmarks/cuts.py`` on drawn films, as they are and with every frame held twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["FEATURES", "REACH", "SHORTEST", "Surroundings", "features", "probability", "stands_out", "terms"]
+
+Vector = npt.NDArray[np.float64]
+
+REACH = 8
+"""Frames on either side that are asked: drawings are held no longer in limited animation."""
+
+SHORTEST = 4
+"""Frames of the shortest shot: those next to a cut, on either side, are one less."""
+
+FEATURES = (
+    "change",
+    "change over those next to it",
+    "change over those of the calmer side",
+    "change over others within reach",
+    "change over others in a rhythm",
+    "both changes beside it over it",
+    "change after the search",
+    "change after the search over those next to it",
+    "rearrangement",
+    "rearrangement over those next to it",
+    "rearrangement over those of the calmer side",
+    "rearrangement over others within reach",
+    "rearrangement over others in a rhythm",
+)
+
+_FAINT = 0.06  # less is neither a cut nor anything that the regression has seen
+_NEARLY = 0.9  # of the largest change next to it
+_LEAST = 0.001  # nothing is less: so that logarithms have an end
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What changes at a frame and around it.
+
+    ``changes`` ``[17]`` are the changes without a search (:func:`anicolor.shots.structure.difference`) of the frames
+    from 8 before it to 8 behind, 0 where there is none; ``rearranged`` ``[17]`` likewise. ``searched`` is the frame's
+    own change after the search, ``beside`` the largest of those up to 3 frames from it, ``gap`` how many steps of
+    motion the frame holds: more than one behind empty pages.
+    """
+
+    changes: Sequence[float]
+    rearranged: Sequence[float]
+    searched: float
+    beside: float
+    gap: int
+
+
+def stands_out(changes: Sequence[float]) -> bool:
+    """Say whether the change in the middle of ``changes`` ``[17]`` may open a shot; cheap, and few do."""
+    here = changes[REACH]
+    return here >= _FAINT and here >= _NEARLY * max(*_next_to(changes))
+
+
+def probability(around: Surroundings) -> float:
+    """Return how likely a frame opens a shot, among frames that stand out."""
+    mean, spread, weights, bias = _fitted()
+    return float(1 / (1 + np.exp(-(terms((features(around) - mean) / spread) @ weights + bias))))
+
+
+def features(around: Surroundings) -> Vector:
+    """Return the logarithms ``[13]`` that are weighed, in the order of :data:`FEATURES`."""
+    change, moved = around.changes[REACH], around.rearranged[REACH]
+    before, after = _next_to(around.changes)
+    left, right = _next_to(around.rearranged)
+    lesser = min(around.changes[REACH - 1], around.changes[REACH + 1])
+    over = [
+        (change, 1.0),
+        (change, max(before, after) * around.gap),
+        (change, min(before, after)),
+        (change, _others(around.changes)),
+        (change, _in_rhythm(around.changes)),
+        (lesser, change),
+        (around.searched, 1.0),
+        (around.searched, around.beside * around.gap),
+        (moved, 1.0),
+        (moved, max(left, right)),
+        (moved, min(left, right)),
+        (moved, _others(around.rearranged)),
+        (moved, _in_rhythm(around.rearranged)),
+    ]
+    ratios: Vector = np.log(np.maximum(over, _LEAST)) @ [1.0, -1.0]
+    return ratios
+
+
+def terms(features: Vector) -> Vector:
+    """Return ``features`` ``[..., 13]``, then the products of any two of them: ``[..., 104]``."""
+    rows, columns = np.triu_indices(features.shape[-1])
+    return np.concatenate([features, features[..., rows] * features[..., columns]], axis=-1)
+
+
+def _next_to(values: Sequence[float]) -> tuple[float, float]:
+    """Return the largest of the frames before the middle and of those behind it that a shortest shot has."""
+    near = SHORTEST - 1
+    return max(values[REACH - near : REACH]), max(values[REACH + 1 : REACH + 1 + near])
+
+
+def _others(values: Sequence[float]) -> float:
+    return max(*values[:REACH], *values[REACH + 1 :])
+
+
+def _in_rhythm(values: Sequence[float]) -> float:
+    """Return the largest that comes as long before the middle as behind it: of drawings held on twos, say."""
+    return max(min(values[REACH - hold], values[REACH + hold]) for hold in range(2, REACH + 1))
+
+
+@cache
+def _fitted() -> tuple[Vector, Vector, Vector, float]:
+    read = json.loads(files("anicolor.shots").joinpath("evidence.json").read_text(encoding="utf-8"))
+    return np.array(read["mean"]), np.array(read["spread"]), np.array(read["weights"]), float(read["bias"])

@@ -48,7 +48,7 @@ class Settings:
     ``holds`` a drawing that is held is painted once, and written for each of its frames. ``line_colour`` is
     ``keyframe`` (lines look as the keyframes show them) or ``multiply`` (the drawing multiplied with the paint).
     ``finish`` is ``flat`` (where keyframes are painted flat, paint close to one of their colours is that colour) or
-    ``raw``.
+    ``raw``. ``references`` keyframes at most are given to the model for one frame (None: as many as it takes).
     """
 
     lines: str = "auto"
@@ -60,6 +60,7 @@ class Settings:
     holds: bool = True
     line_colour: LineColour = "keyframe"
     finish: Finish = "flat"
+    references: int | None = None
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,8 @@ def _paint_shot(
     window = _Reader(film, holds, size, settings)
     ordinals = [hold.frames.start for hold in holds]
     noise = FrameNoise(settings.seed)
-    painted = paint(colorizer, len(holds), window.lines, references, noise, ordinals=ordinals, steps=settings.steps)
+    chosen = {"steps": settings.steps, "most": settings.references}
+    painted = paint(colorizer, len(holds), window.lines, references, noise, ordinals=ordinals, **chosen)
     whole = _covers(film, plan)
     written = 0
     with _memory(size):

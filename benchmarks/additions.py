@@ -25,6 +25,7 @@ from anicolor.models.opdm.objective import JointObjective
 from anicolor.training.loop import Order, train_stage
 from anicolor.training.recipe import Recipe
 from anicolor.training.run import Run
+from anicolor.training.team import Team
 
 FULL = replace(PRESETS["opdm-small"], widths=(24, 40, 56, 72), adapter_width=16, matching=32, steps=2)
 ROWS: dict[str, OpdmSettings] = {
@@ -72,7 +73,9 @@ def score(settings: OpdmSettings, recipe: Recipe, source: ClipSource) -> float:
     objective = JointObjective(colorizer.network, recipe.side, recipe.unroll)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder))
-        steps = train_stage(run, recipe, colorizer, objective, source, Order("opdm-small"), workers=0)
+        steps = train_stage(
+            run, recipe, colorizer, objective, source, Order("opdm-small"), Team(colorizer.device), workers=0
+        )
         found = [step.score for step in steps if step.score is not None]
     return round(found[-1], 2)
 

@@ -91,9 +91,9 @@ def test_resume_repaints_a_finished_shot_that_lost_a_frame(begin, out):
 
 
 @pytest.mark.usefixtures("interrupted")
-@pytest.mark.parametrize("change", ["seed", "steps", "size", "lines"])
+@pytest.mark.parametrize("change", ["seed", "steps", "size", "lines", "references"])
 def test_resume_with_other_settings_is_refused(begin, out, change):
-    others = {"seed": 1, "steps": 2, "size": 48, "lines": "xdog"}
+    others = {"seed": 1, "steps": 2, "size": 48, "lines": "xdog", "references": 1}
     before = files_in(out)
     with pytest.raises(InputError, match="begun with other keyframes, settings or weights"):
         list(begin(replace(TINY, **{change: others[change]}), resume=True))

@@ -43,6 +43,7 @@ __all__ = ["command"]
 @click.option("--model", type=click.Choice([e.name for e in CATALOG]), default=DEFAULT, show_default=True)
 @click.option("--weights", type=options.FilmPath, help="Weights of the model. [default: the shipped ones]")
 @click.option("--steps", type=click.IntRange(1, 500), help="Sampling steps. [default: the model's]")
+@click.option("--references", type=click.IntRange(1), help="Keyframes for one frame, at most. [default: the model's]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--size",
@@ -90,6 +91,7 @@ def command(
     model: str,
     weights: Path | None,
     steps: int | None,
+    references: int | None,
     seed: int,
     size: int,
     finish: Any,
@@ -119,7 +121,7 @@ def command(
     started = time.monotonic()
     where = pick_device(device)
     held_once = holds or xdts is not None
-    settings = Settings(lines, steps, seed, size, borrow_keyframes, preset, held_once, line_colour, finish)
+    settings = Settings(lines, steps, seed, size, borrow_keyframes, preset, held_once, line_colour, finish, references)
     with open_film(film, rate=rate, matrix=matrix) as source:
         check_target(out, source, settings, overwrite=overwrite, resume=resume)
         listed = None if shots is None else read_shots(shots, source.info)

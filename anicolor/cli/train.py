@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,26 @@ __all__ = ["command"]
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, as it was asked for.")
 @click.option("--steps", type=click.IntRange(1), help="Optimizer steps of each stage. [default: the recipe's]")
 @click.option("--batch", type=click.IntRange(1), help="Examples a step. [default: the recipe's]")
+@click.option(
+    "--accumulate",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Parts of a step's examples: saves memory.",
+)
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate. [default: the recipe's]")
 @click.option("--crop", "side", type=click.IntRange(32), help="Side of the training crops. [default: the recipe's]")
 @click.option(
     "--vgg",
     type=options.FilmPath,
     help="torchvision's VGG19 weights; without them the perceptual term is off.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(("float32", "bfloat16")),
+    default="float32",
+    show_default=True,
+    help="Of the networks' arithmetic; weights and losses stay float32.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--workers", type=click.IntRange(0), default=1, show_default=True, help="Processes that draw examples.")
@@ -48,16 +63,21 @@ def command(
     quiet: bool,
     **wishes: Any,
 ) -> None:
-    """Train MODEL: stage after stage of its recipe, with checkpoints, a log and the best weights in one folder."""
+    """Train MODEL: stage after stage of its recipe, with checkpoints, a log and the best weights in one folder.
+
+    In several processes: torchrun --nproc-per-node 4 -m anicolor train MODEL. A step's examples are shared out.
+    """
     from anicolor.errors import InputError
     from anicolor.models.device import pick_device
     from anicolor.training.loop import Order, train
     from anicolor.training.run import Run
+    from anicolor.training.team import Team
 
     vgg = wishes.pop("vgg")
     order = Order(model, vgg=str(vgg) if vgg else None, init=str(init) if init else None, **wishes)
     stages = order.stages()
-    where = pick_device(device)
+    team = Team(pick_device(device))
+    quiet = quiet or not team.leads
     run = Run(folder or Path("runs") / model)
     if resume:
         found = run.settings()
@@ -66,14 +86,16 @@ def command(
     else:
         if init is not None and not init.is_file():
             raise InputError(f"{init}: no such weights file: expected a .safetensors file written by anicolor train")
-        run.start(asdict(order))
+        if team.leads:
+            run.start(asdict(order))
     if order.vgg is None:
         console.note("note: no --vgg weights: the perceptual term is off", quiet=quiet)
     titles = ", ".join(f"{row.stage} {row.steps} steps" for row in stages)
+    where = f"{team.count} processes on {team.device.type}" if team.count > 1 else str(team.device)
     console.note(f"{order.model} on {where}, into {run.folder}: {titles}", quiet=quiet)
-    with console.bar("train", sum(row.steps for row in stages), quiet=quiet) as move:
+    with closing(team), console.bar("train", sum(row.steps for row in stages), quiet=quiet) as move:
         before = {row.stage: sum(r.steps for r in stages[:n]) for n, row in enumerate(stages)}
-        for step in train(run, order, where, workers):
+        for step in train(run, order, team, workers):
             if step.losses:
                 move(before[step.stage] + step.step, f"{step.stage} loss {step.losses['loss']:.4f}")
             if step.score is not None:

@@ -34,8 +34,11 @@ class Objective(ABC):
 
     @abstractmethod
     def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Return what the stage needs of one example; called in the data workers."""
+        """Return what the stage needs of one example, chance included; called in the data workers.
+
+        So a step is the same however its examples are shared out: ``turns`` draws nothing by chance.
+        """
 
     @abstractmethod
     def turns(self, batch: Batch) -> Iterator[Turn]:
-        """Yield one turn for a diffusion step, two for a GAN."""
+        """Yield one turn for a diffusion step, two for a GAN; losses are means over the examples of the batch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -76,27 +76,31 @@ def paint(
     *,
     ordinals: Sequence[int] | None = None,
     steps: int | None = None,
+    most: int | None = None,
 ) -> Iterator[tuple[FrameRange, Tensor]]:
     """Yield the colours of every frame of a shot that is no keyframe: its range, ``[T, 3, H, W]`` in [0, 1].
 
     ``lines`` returns the lines ``[T, 1, H, W]`` of a range; they and ``references`` have one size, any at all.
     ``ordinals`` are the film's own of the shot's frames (None: they count from 0): noise belongs to the frames of the
-    film.
+    film. ``most`` references are used for each, the nearest (None: as many as the model takes).
     """
-    multiple = colorizer.traits.size_multiple
+    traits = colorizer.traits
+    traits = replace(traits, keyframes=min(traits.keyframes, most or traits.keyframes))
+    multiple = traits.size_multiple
     height, width = next(iter(references.values())).image.shape[-2:]
     padded = {index: _pad_reference(reference, multiple) for index, reference in references.items()}
     painted: Tensor | None = None
     tracker: GapTracks | None = None
+    tracked: tuple[int, ...] = ()
     stop = 0
 
     def drawn(frames: FrameRange) -> Tensor:
         return _pad(lines(frames), multiple, paper=True)
 
-    for window in plan(length, sorted(references), colorizer.traits):
+    for window in plan(length, sorted(references), traits):
         anchors = tuple(padded[anchor] for anchor in window.anchors)
-        if colorizer.traits.tracked and window.new.start == window.gap.start:
-            tracker = GapTracks(drawn, window.gap, anchors)
+        if traits.tracked and (window.new.start == window.gap.start or window.anchors != tracked):
+            tracker, tracked = GapTracks(drawn, window.gap, anchors), window.anchors
         art = drawn(window.frames)
         if painted is None or window.new.start != stop:
             painted = art.new_zeros(0, 3, *art.shape[-2:])
@@ -110,7 +114,7 @@ def paint(
         )
         colours = colorizer.colorize(request, noise, steps).clamp(0, 1).cpu()
         colours = colours[window.new.start - window.frames.start :][: len(window.new)]
-        overlap = colorizer.traits.overlap
+        overlap = traits.overlap
         painted = torch.cat((painted, colours))[-overlap:] if overlap else None
         stop = window.new.stop
         yield window.new, colours[..., :height, :width]
@@ -126,10 +130,7 @@ def _handed(new: FrameRange, length: int, traits: Traits) -> FrameRange:
 def _anchors(new: FrameRange, keyframes: Sequence[int], traits: Traits) -> tuple[int, ...]:
     after = bisect_left(keyframes, new.start)
     if traits.anchors == "between":
-        around = list(keyframes[max(after - 1, 0) : after + 1])
-        if new.start < keyframes[0] or new.start > keyframes[-1]:
-            around = around[:1] if new.start < keyframes[0] else around[-1:]
-        return tuple(around[: traits.keyframes])
+        keyframes = keyframes[max(after - 1, 0) : after + 1]
     middle = (new.start + new.stop - 1) / 2
     nearest = sorted(keyframes, key=lambda k: (abs(k - middle), k))[: traits.keyframes]
     return tuple(sorted(nearest))

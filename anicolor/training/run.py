@@ -12,6 +12,8 @@ from torch.optim import Optimizer
 
 from anicolor.errors import AnicolorError, InputError, OverwriteError
 from anicolor.media.atomic import write_bytes, write_errors
+from anicolor.media.images import encode_png
+from anicolor.media.picture import Picture
 
 __all__ = ["Position", "Run"]
 
@@ -26,7 +28,7 @@ class Position:
 
 
 class Run:
-    """The folder of a run: ``run.json``, ``log.jsonl``, ``state.safetensors``, ``best.safetensors``."""
+    """The folder of a run: ``run.json``, ``log.jsonl``, ``state.safetensors``, ``best.safetensors``, ``samples/``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,6 +64,13 @@ class Run:
         """Append one JSON line to the log."""
         with write_errors(self._log), self._log.open("a") as file:
             file.write(json.dumps(facts) + "\n")
+
+    def picture(self, stage: str, step: int, picture: Picture) -> None:
+        """Write what the weights of ``step`` paint as ``samples/STAGE-STEP.png``."""
+        folder = self.folder / "samples"
+        with write_errors(folder):
+            folder.mkdir(exist_ok=True)
+        write_bytes(folder / f"{stage}-{step:06d}.png", encode_png(picture))
 
     def save(self, position: Position, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]) -> None:
         """Write all that the next step depends on: weights, optimizers, position."""

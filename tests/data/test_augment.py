@@ -25,6 +25,12 @@ def passage() -> Passage:
     return Passage(colours, lines, (FIRST, LAST, AT))
 
 
+@pytest.fixture(autouse=True)
+def _as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No passage is made of warps, but where a test says so."""
+    monkeypatch.setattr(module, "_WARPED", 0)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_shapes_and_types_are_kept(seed: int, passage: Passage) -> None:
     for before, after in zip(passage[:2], augment(passage, np.random.default_rng(seed))[:2], strict=True):
@@ -103,3 +109,23 @@ def test_crops_differ() -> None:
     rng = np.random.default_rng(0)
     corners = {(rows.start, columns.start) for rows, columns in (crop(ink, 32, rng) for _ in range(100))}
     assert len(corners) > 80
+
+
+def test_a_frame_stands_between_warps_of_itself(passage: Passage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_WARPED", 1)
+    frame = np.full((48, 64), 255, np.uint8)
+    frame[20:28, 28:36] = 60  # the paint of a square, and its drawing alike
+    passage = Passage(np.stack([frame] * 3)[..., None].repeat(3, 3), np.stack([frame] * 2), (0, 1, 1))
+    apart = []
+    for seed in range(12):
+        colours, lines, (before, after, at) = augment(passage, np.random.default_rng(seed))
+        assert (colours.shape, lines.shape) == ((3, 48, 64, 3), (3, 48, 64))
+        assert sorted((before, after, at)) == [0, 1, 2] or before == after  # a single keyframe, given twice
+        assert (colours[2] == colours[2, ::-1]).all()  # the frame is as it was: a square
+        for n, place in enumerate((before, after)):
+            paint, ink = colours[n].min(axis=-1) < 128, lines[place] < 128
+            assert (paint == ink).mean() > 0.99  # drawing and paint are warped alike
+            assert 10 < ink.sum() < 250
+            apart.append(np.abs(np.argwhere(ink).mean(axis=0) - (23.5, 31.5)).max())
+    assert max(apart) > 2
+    assert max(apart) < 20

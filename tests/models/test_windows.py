@@ -53,7 +53,9 @@ def test_the_plan_keeps_its_promises(shot):
         if traits.anchors == "between":
             before = [k for k in keyframes if k < window.new.start]
             after = [k for k in keyframes if k >= window.new.stop]
-            assert list(window.anchors) == [*before[-1:], *after[:1]][: traits.keyframes], "the nearest around it"
+            middle = (window.new.start + window.new.stop - 1) / 2
+            around = sorted([*before[-1:], *after[:1]], key=lambda k: abs(k - middle))
+            assert list(window.anchors) == sorted(around[: traits.keyframes]), "the nearest around it"
 
 
 @pytest.mark.parametrize("anchors", ["between", "any"])
@@ -124,6 +126,20 @@ def painted_by(colorizer, lines, references, **more):
         return lines[frames.start : frames.stop]
 
     return list(paint(colorizer, len(lines), of, references, FrameNoise(3), **more))
+
+
+def test_fewer_references_are_the_nearest_and_their_tracks():
+    lines, references = a_shot()
+    recorder = Recorder(Traits(window=1, keyframes=2, tracked=True))
+    painted_by(recorder, lines, references, most=1)
+    assert [[r.index for r in request.references] for request in recorder.requests] == [[0]] * 2 + [[5]] * 5
+    assert all(request.tracks.shape == (1, 1, 2, 10, 13) for request in recorder.requests)
+    whole = Recorder(Traits(window=1, keyframes=2, tracked=True))
+    painted_by(whole, lines, references, most=7)
+    assert [len(request.references) for request in whole.requests] == [2] * 4 + [1] * 3
+    for one, both in zip(recorder.requests[:4], whole.requests[:4], strict=True):
+        at = [r.index for r in both.references].index(one.references[0].index)
+        assert torch.allclose(one.tracks[:, 0], both.tracks[:, at], atol=0.01)
 
 
 def test_paint_pads_inside_and_gives_back_the_size_and_range():

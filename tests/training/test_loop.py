@@ -13,14 +13,17 @@ from safetensors.torch import load_file
 from anicolor.data.clips import ClipSource, DrawnClips, FolderClips
 from anicolor.data.synthetic import DrawnScene
 from anicolor.errors import AnicolorError, InputError
+from anicolor.media.sequence import read_picture
 from anicolor.models.opdm.colorizer import build
 from anicolor.models.opdm.objective import JointObjective
 from anicolor.models.weights import load_colorizer, read_header
 from anicolor.training import loop
 from anicolor.training.loop import VALIDATION, Order, Progress, train, validate
 from anicolor.training.run import Position, Run
+from anicolor.training.team import Team
 
 STEPS = 4
+VALIDATION_SIDE = 64
 CPU = torch.device("cpu")
 Losses = dict[tuple[str, int], dict[str, float]]
 
@@ -37,7 +40,7 @@ def started(folder: Path, order: Order) -> Run:
 
 
 def go_on(run: Run, order: Order) -> Iterator[Progress]:
-    return train(run, order, CPU, workers=0)
+    return train(run, order, Team(CPU), workers=0)
 
 
 def losses(steps: list[Progress]) -> Losses:
@@ -163,7 +166,7 @@ def test_every_step_is_reported(whole: tuple[Run, list[Progress]]) -> None:
 
 def test_the_folder_of_a_run(whole: tuple[Run, list[Progress]], order: Order) -> None:
     run, steps = whole
-    names = {"run.json", "log.jsonl", "state.safetensors", "best.safetensors"}
+    names = {"run.json", "log.jsonl", "state.safetensors", "best.safetensors", "samples"}
     assert {path.name for path in run.folder.iterdir()} == names
     assert run.settings() == json.loads(json.dumps(asdict(order)))
     rows = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
@@ -173,6 +176,21 @@ def test_the_folder_of_a_run(whole: tuple[Run, list[Progress]], order: Order) ->
     facts = json.loads(read_header(run.best)["facts"])
     assert facts["steps"] == STEPS
     assert facts["validation_psnr"] == pytest.approx(steps[-1].score, abs=1e-3)
+
+
+def test_pictures_of_what_the_weights_paint_are_kept(whole: tuple[Run, list[Progress]], order: Order) -> None:
+    (path,) = (whole[0].folder / "samples").iterdir()
+    assert path.name == f"joint-{STEPS:06d}.png"
+    picture = read_picture(path).pixels
+    side = VALIDATION_SIDE
+    assert picture.shape == (4 * side, 5 * side, 3)
+    truth = [FolderClips(Path(order.data[0])).example(0, number) for number in range(4)]
+    for row, example in enumerate(truth):
+        columns = (*example.references, example.lines.expand(3, -1, -1), None, example.target)
+        for column, shown in enumerate(columns):
+            if shown is not None:
+                tile = picture[row * side : (row + 1) * side, column * side : (column + 1) * side]
+                assert np.array_equal(tile, (shown.permute(1, 2, 0) * 255).round().byte().numpy())
 
 
 def test_the_best_weights_are_kept(order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ class OffsetObjective(_OpdmObjective):
             ):
                 sampled = F.interpolate(image, size, mode="area")
                 pad = self.network.settings.kernel // 2
-                aligned = deform_conv2d(sampled, offset, next(samplers), padding=pad)
+                aligned = deform_conv2d(sampled, offset.float(), next(samplers), padding=pad)
                 losses.append(F.l1_loss(aligned, target))
         loss = torch.stack(losses).mean()
         yield Turn("estimator", loss, {"alignment": loss.item()})
@@ -118,18 +118,24 @@ class JointObjective(_OpdmObjective):
         self.unroll, self.weights, self.perceptual = unroll, weights or JointWeights(), perceptual
         self.schedule = Schedule(network.settings.timesteps, network.settings.prediction)
 
+    def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return the conditions and the target, and by chance a time step, its noise and the noise to start from."""
+        row = super().prepare(example, rng)
+        for name in ("noise", "start"):
+            row[name] = torch.from_numpy(rng.standard_normal(row["target"].shape, np.float32))
+        row["time"] = torch.tensor(rng.integers(self.schedule.timesteps))
+        return row
+
     def turns(self, batch: Batch) -> Iterator[Turn]:
-        target, conditions = batch["target"], _conditions(batch)
+        target, noise, time, conditions = batch["target"], batch["noise"], batch["time"], _conditions(batch)
         guidance = self.network.guide(conditions)
 
         def denoise(noisy: Tensor, time: Tensor) -> Tensor:
             out: Tensor = self.network(noisy, time, guidance)
             return out
 
-        noise = torch.randn_like(target)
-        time = torch.randint(self.schedule.timesteps, (len(target),), device=target.device)
         noisy = self.schedule.scheduler().add_noise(target, noise, time)
-        made = self.schedule.sample(denoise, torch.randn_like(target), self.unroll)
+        made = self.schedule.sample(denoise, batch["start"], self.unroll).float()
         losses = {
             "noise": F.mse_loss(denoise(noisy, time), self.schedule.target(target, noise)),
             "content": content_loss((made + 1) / 2, (target + 1) / 2),

@@ -2,11 +2,10 @@
 
     python benchmarks/cuts.py -o anicolor/shots/evidence.json
 
-Films are those of ``benchmarks/shots.py`` by seed, in colour and as line art, encoded as H.264; each is read as it is
-and once more with every frame held twice, and with a texture in every shot. Frames inside mixtures are left out. With
-``--folds`` the films are shared out, each part is judged by a rule that was fitted on the others, and false and missed
-cuts are counted; JSON on stdout.
-Drawn films are kept in ``--films`` for the next run.
+Films are those of ``benchmarks/shots.py`` by seed, in colour and as line art, encoded as H.264. Each is read in
+several ways (``SHARES``); frames inside mixtures are left out. With ``--folds`` the films are shared out, each part is
+judged by a rule that was fitted on the others, and false and missed cuts are counted; JSON on stdout. Drawn films are
+kept in ``--folder`` for the next run.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent))
-from shots import Truth, film_paths, joined, plan, truth
+from shots import Take, Truth, film_paths, joined, plan, truth
 
 from anicolor.media.open import open_film
 from anicolor.media.picture import Picture
@@ -36,8 +36,13 @@ from anicolor.shots.evidence import FEATURES, features, terms
 Vector = NDArray[np.float64]
 
 SEEDS = (*range(100, 124), *range(800, 824), *range(1000, 1024), *range(1200, 1224))
-SHARES = {"as drawn": 4.0, "held": 1.0, "textured": 2.0}
-"""How films are read, and what an example of each weighs: held ones are hard, and rarer than that."""
+SHARES = {"as drawn": 4.0, "held": 1.0, "textured": 2.0, "stills": 1.0, "poses": 1.0, "framed": 1.0}
+"""How films are read, and what an example of each weighs.
+
+``held``: every frame twice. ``textured``: with a texture in every shot, some with nothing else. ``stills``: each shot
+one frame, held for 4 to 12, with texture and without: animatics. ``poses``: some frames of each shot, each held for 3
+to 15. ``framed``: with black bars that stay.
+"""
 
 _SHRINKAGE = 1.0  # of the weights, in examples
 
@@ -74,32 +79,79 @@ def examples(folder: Path, seeds: tuple[int, ...]) -> Iterator[Example]:
         if not all(path.exists() for path in paths.values()):
             joined(folder, [seed])
         true = truth(plan(seed))
-        mixed = {frame for _, start, stop in true.blends for frame in range(start - 1, stop + 2)}
         for kind, path in paths.items():
-            pictures = list(open_film(path).small(64))
-            textured = list(_textured(pictures, true, [take.backdrop for take in plan(seed)], seed))
-            for reading, hold, frames in (("as drawn", 1, pictures), ("held", 2, pictures), ("textured", 1, textured)):
-                for index, around in candidates(picture for picture in frames for _ in range(hold)):
-                    frame, step = divmod(index, hold)
-                    if frame not in mixed:
-                        yield Example(seed, kind, reading, features(around), step == 0 and frame in true.cuts)
+            for reading in _readings(list(open_film(path).small(64)), true, plan(seed), seed):
+                for index, around in candidates(iter(reading.frames)):
+                    if index not in reading.unclear:
+                        yield Example(seed, kind, reading.name, features(around), index in reading.cuts)
         if number % 8 == 0:
             print(f"{number} of {len(seeds)} films", file=sys.stderr)
 
 
-def _textured(pictures: list[Picture], true: Truth, backdrops: list[int | None], seed: int) -> Iterator[Picture]:
+@dataclass(frozen=True)
+class Reading:
+    """Frames that are shown, the cuts among them, and those that are neither cut nor none: in mixtures."""
+
+    name: str
+    frames: list[Picture]
+    cuts: set[int]
+    unclear: set[int]
+
+
+def _readings(pictures: list[Picture], true: Truth, takes: tuple[Take, ...], seed: int) -> Iterator[Reading]:
+    rng = np.random.default_rng(seed)
+    cuts = set(true.cuts)
+    mixed = {frame for _, start, stop in true.blends for frame in range(start - 1, stop + 2)}
+    yield Reading("as drawn", pictures, cuts, mixed)
+    held = {2 * frame for frame in cuts}, {2 * frame + step for frame in mixed for step in (0, 1)}
+    yield Reading("held", [picture for picture in pictures for _ in range(2)], *held)
+    starts = sorted([0, *cuts, *((start + stop) // 2 for _, start, stop in true.blends)])
+    textured = list(_textured(pictures, starts, takes, rng))
+    yield Reading("textured", textured, cuts, mixed)
+    yield Reading("framed", _framed(pictures, rng), cuts, mixed)
+    clear = [[t for t in range(*edge) if t not in mixed] for edge in pairwise([*starts, true.frames])]
+    shots = [shot for shot in clear if len(shot) >= 3]
+    for shown in (pictures, textured):
+        stills = [[(shown[int(rng.choice(shot))], int(rng.integers(4, 13)))] for shot in shots]
+        yield _held_long("stills", stills)
+    poses = [[(pictures[t], int(rng.integers(3, 16))) for t in shot[:: int(rng.integers(2, 9))]] for shot in shots]
+    yield _held_long("poses", poses)
+
+
+def _held_long(name: str, shots: list[list[tuple[Picture, int]]]) -> Reading:
+    """Return shots of pictures, each held for a number of frames; a shot has four frames or more."""
+    frames: list[Picture] = []
+    cuts = set()
+    for shot in shots:
+        cuts.add(len(frames))
+        frames += [picture for picture, length in shot for _ in range(max(length, 4 if len(shot) == 1 else 1))]
+    return Reading(name, frames, cuts - {0}, set())
+
+
+def _framed(pictures: list[Picture], rng: np.random.Generator) -> list[Picture]:
+    """Lay black bars over all pictures: letterbox, pillars, or a frame all around."""
+    bars = np.zeros((64, 64), bool)
+    sides, width = int(rng.integers(3)), int(rng.integers(1, 11))
+    if sides != 1:
+        bars[:width] = bars[-width:] = True
+    if sides != 0:
+        bars[:, :width] = bars[:, -width:] = True
+    return [Picture(np.where(bars[..., None], 0, picture.pixels).astype(np.uint8)) for picture in pictures]
+
+
+def _textured(
+    pictures: list[Picture], starts: list[int], takes: tuple[Take, ...], rng: np.random.Generator
+) -> Iterator[Picture]:
     """Lay a texture over every shot, the same over the same backdrop: painted backgrounds are full of detail.
 
     Some shots show nothing else, still or panned.
     """
-    rng = np.random.default_rng(seed)
-    starts = sorted([0, *true.cuts, *((start + stop) // 2 for _, start, stop in true.blends)])
     made: dict[int, NDArray[np.float32]] = {}
     bare: dict[int, bool] = {}
     speed: dict[int, int] = {}
     for frame, picture in enumerate(pictures):
         shot = bisect_right(starts, frame) - 1
-        backdrop = backdrops[shot]
+        backdrop = takes[shot].backdrop
         key = -1 - shot if backdrop is None else backdrop
         if key not in made:
             made[key] = _texture(rng)
@@ -166,18 +218,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, help="where the weights go, as JSON")
     parser.add_argument("--folds", type=int, default=8, help="parts that are judged; 0 for none")
-    parser.add_argument("--films", type=Path, help="folder of the drawn films; without it they are not kept")
-    parser.add_argument("--first", type=int, nargs="*", help="seeds in place of those that the shipped rule is from")
+    parser.add_argument("--folder", type=Path, help="where drawn films are kept; without it they are not")
+    parser.add_argument("--seeds", type=int, nargs="+", help="those in place of those that the shipped rule is from")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
-    seeds = tuple(asked.first or SEEDS)
+    seeds = tuple(asked.seeds or SEEDS)
     with tempfile.TemporaryDirectory(prefix="anicolor-cuts-") as scratch:
-        folder = asked.films or Path(scratch)
+        folder = asked.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         found = list(examples(folder, seeds))
     rule = fit(found)
     cuts = sum(example.cut for example in found)
-    facts = {"schema_version": 1, "films": len(seeds), "seeds": _ranges(seeds), "frames": len(found), "cuts": cuts}
+    facts = {"schema_version": 1, "films": len(seeds), "seeds": _ranges(seeds), "examples": len(found), "cuts": cuts}
     if asked.output is not None:
         numbers = {"mean": _rounded(rule.mean), "spread": _rounded(rule.spread), "weights": _rounded(rule.weights)}
         written = {**facts, "features": FEATURES, **numbers, "bias": round(rule.bias, 5)}

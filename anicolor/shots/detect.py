@@ -346,10 +346,12 @@ def _cut(reel: _Reel, detector: Detector, index: int) -> float:
 
 def _surroundings(reel: _Reel, index: int) -> Surroundings | None:
     """Return what changes around frame ``index``, None where it cannot open a shot."""
-    changes = reel.changes(index)
-    if index < SHORTEST or reel.stop - index < SHORTEST or not stands_out(changes):
+    if index < SHORTEST or reel.stop - index < SHORTEST:
         return None
-    return Surroundings(changes, reel.rearranged(index), reel.step(index), _beside(reel, index), reel.gap(index))
+    changes, moved = reel.changes(index), reel.rearranged(index)
+    if not stands_out(changes, moved):
+        return None
+    return Surroundings(changes, moved, reel.step(index), _beside(reel, index), reel.gap(index))
 
 
 def _beside(reel: _Reel, index: int) -> float:

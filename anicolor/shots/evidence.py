@@ -31,7 +31,7 @@ FEATURES = (
     "change over those of the calmer side",
     "change over others within reach",
     "change over others in a rhythm",
-    "both changes beside it over it",
+    "lesser change beside it over it",
     "change after the search",
     "change after the search over those next to it",
     "rearrangement",
@@ -41,8 +41,10 @@ FEATURES = (
     "rearrangement over others in a rhythm",
 )
 
-_FAINT = 0.06  # less is neither a cut nor anything that the regression has seen
-_NEARLY = 0.9  # of the largest change next to it
+_FAINT = 0.06  # less change is seldom a cut
+_MOVED = 0.04  # or less rearrangement, where something large and still makes every change small
+_NEARLY = 0.9  # of the largest next to it
+_NEW, _ALONE = 0.5, 3.0  # of the picture is not found again, and so many times more than beside: no motion does that
 _LEAST = 0.001  # nothing is less: so that logarithms have an end
 
 
@@ -63,14 +65,18 @@ class Surroundings:
     gap: int
 
 
-def stands_out(changes: Sequence[float]) -> bool:
-    """Say whether the change in the middle of ``changes`` ``[17]`` may open a shot; cheap, and few do."""
-    here = changes[REACH]
-    return here >= _FAINT and here >= _NEARLY * max(*_next_to(changes))
+def stands_out(changes: Sequence[float], rearranged: Sequence[float]) -> bool:
+    """Say whether the frame in the middle of ``changes`` and ``rearranged`` ``[17]`` may open a shot; few do."""
+    return any(
+        values[REACH] >= least and values[REACH] >= _NEARLY * max(*_next_to(values))
+        for values, least in ((changes, _FAINT), (rearranged, _MOVED))
+    )
 
 
 def probability(around: Surroundings) -> float:
-    """Return how likely a frame opens a shot, among frames that stand out."""
+    """Return how likely a frame opens a shot, among frames that stand out; 1 where no motion can be the reason."""
+    if around.searched >= max(_NEW, _ALONE * around.beside * around.gap):
+        return 1.0
     mean, spread, weights, bias = _fitted()
     return float(1 / (1 + np.exp(-(terms((features(around) - mean) / spread) @ weights + bias))))
 
@@ -117,7 +123,7 @@ def _others(values: Sequence[float]) -> float:
 
 
 def _in_rhythm(values: Sequence[float]) -> float:
-    """Return the largest that comes as long before the middle as behind it: of drawings held on twos, say."""
+    """Return the largest that both as long before the middle and behind it reach: of drawings held on twos, say."""
     return max(min(values[REACH - hold], values[REACH + hold]) for hold in range(2, REACH + 1))
 
 

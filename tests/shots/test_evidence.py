@@ -23,11 +23,15 @@ def around(here: float, **others: float) -> list[float]:
 
 
 def test_few_changes_stand_out() -> None:
-    assert stands_out(around(0.5))
-    assert not stands_out(around(0.05))
-    assert stands_out(around(0.5, b3=0.55))
-    assert not stands_out(around(0.5, a3=0.6))
-    assert stands_out(around(0.5, a4=0.6, b4=0.6))
+    still = around(0.0)
+    assert stands_out(around(0.5), still)
+    assert not stands_out(around(0.05), still)
+    assert stands_out(around(0.5, b3=0.55), still)
+    assert not stands_out(around(0.5, a3=0.6), still)
+    assert stands_out(around(0.5, a4=0.6, b4=0.6), still)
+    assert stands_out(around(0.01), around(0.1))
+    assert not stands_out(around(0.01), around(0.03))
+    assert not stands_out(around(0.01), around(0.1, b1=0.2))
 
 
 def test_features_are_logarithms_of_what_their_names_say() -> None:
@@ -54,6 +58,13 @@ def test_another_drawing_is_likelier_than_another_pose() -> None:
     assert probability(Surroundings(around(0.9), around(0.4), searched=0.6, beside=0.0, gap=1)) > 0.95
     assert probability(Surroundings(changes, around(0.4), searched=0.6, beside=0.2, gap=1)) > 0.95
     assert probability(Surroundings(changes, rearranged, searched=0.2, beside=0.2, gap=1)) < 0.05
+
+
+def test_what_no_motion_can_be_the_reason_of_is_a_cut() -> None:
+    alike, still = around(0.01), around(0.9)
+    assert probability(Surroundings(still, alike, searched=0.5, beside=0.1, gap=1)) == 1
+    assert probability(Surroundings(still, alike, searched=0.5, beside=0.1, gap=2)) < 1
+    assert probability(Surroundings(still, alike, searched=0.4, beside=0.1, gap=1)) < 1
 
 
 def pages(seed: int, lengths: tuple[int, ...], speed: int) -> list[Picture]:

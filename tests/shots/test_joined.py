@@ -105,6 +105,23 @@ def test_whole_films_have_their_cuts_and_hardly_any_other(bench: ModuleType, fil
 
 
 @LINE
+@pytest.mark.parametrize("length", [4, 6, 9])
+def test_the_panels_of_an_animatic_are_shots(bench: ModuleType, line: bool, length: int) -> None:
+    panels = [drawn(bench, (bench.Take(seed, 1, 40, 1),), line)[0] for seed in range(120, 132)]
+    shots = list(detect(panel for panel in panels for _ in range(length)))
+    assert opened(shots) == [(start, "cut") for start in range(length, 12 * length, length)]
+
+
+@pytest.mark.parametrize("rows", [1, 4, 12])
+def test_line_art_between_black_bars_has_cuts(bench: ModuleType, rows: int) -> None:
+    takes = tuple(bench.Take(40 + n, length, 48, 1) for n, length in enumerate((9, 14, 12, 18)))
+    frames = drawn(bench, takes, True)
+    for frame in frames:
+        frame.pixels[:rows] = frame.pixels[-rows:] = 0
+    assert opened(list(detect(frames))) == [(9, "cut"), (23, "cut"), (35, "cut")]
+
+
+@LINE
 def test_drawings_held_on_fours_open_no_shot(bench: ModuleType, line: bool) -> None:
     takes = (bench.Take(107, 30, 40, 1), bench.Take(106, 48, 40, hold=4), bench.Take(108, 30, 40, 1))
     assert opened(list(detect(drawn(bench, takes, line)))) == [(30, "cut"), (78, "cut")]

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
-from kornia.geometry.transform import get_tps_transform, warp_image_tps
 
 from anicolor.data.synthetic import Degradation
 
@@ -84,6 +83,9 @@ def _self_referred(passage: Passage, rng: np.random.Generator) -> Passage:
 
 def _warped(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return ``[H, W, C]``, uint8, with the corners where they were and two points on a diagonal moved."""
+    # Imported on use: kornia takes seconds, and only a training comes here.
+    from kornia.geometry.transform import get_tps_transform, warp_image_tps
+
     corners = np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)], np.float32)
     along = np.array([rng.uniform(*middle) for middle in _MIDDLES]) * 2 - 1
     middles = np.stack([along, along * rng.choice([-1, 1])], axis=1)

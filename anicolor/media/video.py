@@ -50,7 +50,7 @@ _EIGHT_BIT_PLANES = ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "y
 _HIGH_DYNAMIC_RANGE = (16, 18)  # transfer tags PQ and HLG
 _HIDDEN_FRAMES = ("vp8", "mpeg4")  # codecs with packets that show nothing: count what is shown
 _HEAD = 64  # bytes: what a file must have before its header is read
-# Blocks are not smoothed in frames between others: none is predicted from them, or only those beside it.
+# Blocks are not smoothed in B frames: seldom are more than those beside them predicted from them.
 _ROUGH = {"skip_loop_filter": "bidir"}
 _NOT_FILMS = ("image2", "tty")  # ffmpeg takes single images and plain text for video
 

@@ -181,7 +181,7 @@ def _opening(film: Film, index: int, shot: Shot) -> str:
 
 
 def _overview(film: Film, shots: Sequence[Shot], curve: _Curve | None) -> str:
-    """Return the film from left to right: its shots, and what opened them how clearly."""
+    """Return the film from left to right: its shots, what opened them, and how much changed there."""
     count = film.info.frames
     top = max([shot.score for shot in shots] + [curve.top if curve else 0.0]) or 1.0
     drawn = [

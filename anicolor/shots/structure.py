@@ -31,7 +31,7 @@ _CELLS = 8
 _SUM = np.ones((1, 3), np.float32)
 # Levels of 255. Fainter pictures are noise: they have no structure to compare.
 _NOISE = 2.0
-_FAINT = 0.01  # levels squared: keeps empty pages apart from a division by nothing
+_EMPTY = 0.01  # levels squared: keeps empty pages apart from a division by nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ def rearranged(before: Sketch, after: Sketch) -> float:
     """Return how differently detail is spread over the page: 0 the same (a negative is), 1 nothing in common."""
     a, b = before.density, after.density
     step = a - b
-    return _dot(step, step) / (_dot(a, a) + _dot(b, b) + _FAINT * a.size)
+    return _dot(step, step) / (_dot(a, a) + _dot(b, b) + _EMPTY * a.size)
 
 
 def mixed(old: Sketch, new: Sketch, share: float) -> Sketch:

@@ -31,7 +31,7 @@ from shots import Take, Truth, film_paths, joined, plan, truth
 from anicolor.media.open import open_film
 from anicolor.media.picture import Picture
 from anicolor.shots.detect import Detector, candidates
-from anicolor.shots.evidence import FEATURES, features, terms
+from anicolor.shots.evidence import FEATURES, Regression, features, terms
 
 Vector = NDArray[np.float64]
 
@@ -56,20 +56,6 @@ class Example:
     reading: str
     features: Vector
     cut: bool
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A logistic regression on :func:`anicolor.shots.evidence.terms` of features about ``mean`` over ``spread``."""
-
-    mean: Vector
-    spread: Vector
-    weights: Vector
-    bias: float
-
-    def probabilities(self, rows: Vector) -> Vector:
-        """Return how likely each row of features ``[N, 13]`` is a cut."""
-        return 1 / (1 + np.exp(-(terms((rows - self.mean) / self.spread) @ self.weights + self.bias)))
 
 
 def examples(folder: Path, seeds: tuple[int, ...]) -> Iterator[Example]:
@@ -169,7 +155,7 @@ def _texture(rng: np.random.Generator) -> NDArray[np.float32]:
     return np.asarray((smooth / smooth.std() - 2) * np.exp(rng.uniform(1.4, 4.6)), np.float32)
 
 
-def fit(found: list[Example]) -> Rule:
+def fit(found: list[Example]) -> Regression:
     """Return the regression with the least loss, by L-BFGS in double precision."""
     rows = np.stack([example.features for example in found])
     mean, spread = rows.mean(axis=0), rows.std(axis=0)
@@ -191,7 +177,7 @@ def fit(found: list[Example]) -> Rule:
 
     search.step(loss)
     slopes = (weights[1:] / size).detach()
-    return Rule(mean, spread, slopes.numpy(), float(weights[0].detach() - slopes @ middle))
+    return Regression(mean, spread, slopes.numpy(), float(weights[0].detach() - slopes @ middle))
 
 
 def judged(found: list[Example], folds: int) -> list[dict[str, object]]:

@@ -65,7 +65,7 @@ def command(
 ) -> None:
     """Train MODEL: stage after stage of its recipe, with checkpoints, a log and the best weights in one folder.
 
-    In several processes: torchrun --nproc-per-node 4 -m anicolor train MODEL. A step's examples are shared out.
+    In several processes: torchrun --nproc-per-node 4 -m anicolor train MODEL --batch 8. The batch is shared out.
     """
     from anicolor.errors import InputError
     from anicolor.models.device import pick_device

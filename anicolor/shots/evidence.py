@@ -1,7 +1,7 @@
 """Whether a frame opens a shot, by how its change stands out from those around it.
 
 A logistic regression weighs a few logarithms, their squares and products. Its weights are fitted by
-``benchmarks/cuts.py`` on drawn films, as they are and with every frame held twice.
+``benchmarks/cuts.py`` on drawn films, read in several ways.
 """
 
 from __future__ import annotations
@@ -15,7 +15,17 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FEATURES", "REACH", "SHORTEST", "Surroundings", "features", "probability", "stands_out", "terms"]
+__all__ = [
+    "FEATURES",
+    "REACH",
+    "SHORTEST",
+    "Regression",
+    "Surroundings",
+    "features",
+    "probability",
+    "stands_out",
+    "terms",
+]
 
 Vector = npt.NDArray[np.float64]
 
@@ -65,6 +75,21 @@ class Surroundings:
     gap: int
 
 
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """A logistic regression on :func:`terms` of features about ``mean`` ``[13]`` over ``spread`` ``[13]``."""
+
+    mean: Vector
+    spread: Vector
+    weights: Vector
+    bias: float
+
+    def probabilities(self, rows: Vector) -> Vector:
+        """Return how likely each row of features ``[..., 13]`` is a cut."""
+        odds = terms((rows - self.mean) / self.spread) @ self.weights + self.bias
+        return np.asarray(1 / (1 + np.exp(-odds)))
+
+
 def stands_out(changes: Sequence[float], rearranged: Sequence[float]) -> bool:
     """Say whether the frame in the middle of ``changes`` and ``rearranged`` ``[17]`` may open a shot; few do."""
     return any(
@@ -77,8 +102,7 @@ def probability(around: Surroundings) -> float:
     """Return how likely a frame opens a shot, among frames that stand out; 1 where no motion can be the reason."""
     if around.searched >= max(_NEW, _ALONE * around.beside * around.gap):
         return 1.0
-    mean, spread, weights, bias = _fitted()
-    return float(1 / (1 + np.exp(-(terms((features(around) - mean) / spread) @ weights + bias))))
+    return float(_fitted().probabilities(features(around)))
 
 
 def features(around: Surroundings) -> Vector:
@@ -128,6 +152,7 @@ def _in_rhythm(values: Sequence[float]) -> float:
 
 
 @cache
-def _fitted() -> tuple[Vector, Vector, Vector, float]:
+def _fitted() -> Regression:
     read = json.loads(files("anicolor.shots").joinpath("evidence.json").read_text(encoding="utf-8"))
-    return np.array(read["mean"]), np.array(read["spread"]), np.array(read["weights"]), float(read["bias"])
+    mean, spread, weights = (np.array(read[name]) for name in ("mean", "spread", "weights"))
+    return Regression(mean, spread, weights, float(read["bias"]))

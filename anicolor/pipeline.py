@@ -255,7 +255,7 @@ def _finished(
     drawing = _drawing_of(picture, settings)
     layer = paint_layer(colour, lines, (picture.height, picture.width))
     if look.palette is not None:
-        layer = look.palette.snap(layer)
+        layer = look.palette.flatten(layer, drawing)
     frame = finish(layer, drawing, look.ink)
     alpha = picture.alpha
     if alpha is not None and not covered:

@@ -2,64 +2,139 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
+
+from anicolor.lines.distance import nearest
+from anicolor.painting.borders import PAPER, contacts, settle
 
 __all__ = ["Palette", "PaletteSamples"]
 
-_PAPER = 0.98  # drawings lighter than this show paint alone
+_BLANK = 0.98  # drawings lighter than this show paint alone
 _FLAT = 0.8  # of the paint is in few colours: shading is left as it is
 _FEWEST, _RAREST = 8, 0.0001  # pixels, and share of the paint, that make a colour one of them
 _NEAR = 0.03  # of each channel, on average: paint this close is meant to be the colour
+_SAME = 0.03  # of the distance in RGB: in a keyframe, pixels this close show the colour
+_NEXT = np.ones((3, 3), np.uint8)
+_BESIDE = np.ones((9, 9), np.uint8)  # pixels: lines so close to a patch lie on its paint
+_STEP = 0.02  # of the distance in RGB: a gradient goes in steps as small as this
+_MOST = 200  # families: with more, the paint is shaded after all, and borders say nothing
+_REACHES = (1, 2, 3, 5, 7)  # pixels: what is painted with soft borders touches across them
+_SEEN = 2  # contacts make two colours touch
 _DEPTH = 65535
-_PAIRS = 2**24  # compared at a time
+_PAIRS = 2**20  # compared at a time: few enough for a processor's cache
 
 _Whole = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Palette:
-    """The colours ``[N, 3]`` in [0, 1] of a shot that is painted flat."""
+    """The colours ``[N, 3]`` in [0, 1] of a shot that is painted flat.
+
+    ``families`` ``[N]`` tells which of them are steps of one gradient (a flat colour is a family of its own), and
+    ``touching`` ``[F, F]`` which families the keyframes show beside each other without a line between.
+    """
 
     colours: Tensor
+    families: _Whole
+    touching: npt.NDArray[np.bool_]
 
-    def snap(self, paint: Tensor) -> Tensor:
-        """Return ``paint`` ``[3, H, W]`` with what is close to one of the colours in exactly that colour."""
-        pixels = paint.flatten(1).T
-        parts = torch.split(pixels, max(1, _PAIRS // len(self.colours)))
-        snapped = []
-        for part in parts:
-            distance, row = torch.cdist(part, self.colours).min(dim=1)
-            near = distance[:, None] <= _NEAR * 3**0.5
-            snapped.append(torch.where(near, self.colours[row], part))
-        return torch.cat(snapped).T.reshape(paint.shape)
+    def flatten(self, paint: Tensor, drawing: Tensor) -> Tensor:
+        """Return ``paint`` ``[3, H, W]`` with what is close to one of the colours in exactly that colour.
+
+        And without smears: where two colours touch on the open paper of ``drawing`` ``[3, H, W]`` that no keyframe
+        shows so, the smaller patch gives way, and the paint under the lines at its border with it.
+        """
+        distance, labels = self._nearest(paint)
+        snapped = torch.where(distance <= _NEAR * 3**0.5, self._painted(labels), paint)
+        if len(self.touching) > _MOST:
+            return snapped
+        paper = (drawing.amin(dim=0) > PAPER).numpy()
+        shown = self.families[labels.numpy()]
+        settled = settle(shown, paper, paint.numpy(), self.colours.double().numpy(), self.families, self.touching)
+        moved = settled != shown
+        if not moved.any():
+            return snapped
+        flat, given = snapped.flatten(1).clone(), paint.flatten(1)
+        for family in np.unique(settled[moved]).tolist():
+            there = torch.from_numpy(np.flatnonzero(moved & (settled == family)))
+            colours = self.colours[torch.from_numpy(self.families == family)]
+            flat[:, there] = colours[torch.cdist(given[:, there].T, colours).argmin(dim=1)].T
+        under = np.flatnonzero((cv2.dilate(moved.astype(np.uint8), _BESIDE) > 0) & ~paper)
+        flat[:, torch.from_numpy(under)] = flat[:, torch.from_numpy(nearest(paper).ravel()[under])]
+        flat = flat.view_as(paint)
+        return torch.where(torch.from_numpy(moved) & _between(paint, flat), paint, flat)
+
+    def _painted(self, labels: Tensor) -> Tensor:
+        """Return the colours ``[3, H, W]`` of ``labels`` ``[H, W]``."""
+        return self.colours.T[:, labels.flatten()].view(3, *labels.shape)
+
+    def _nearest(self, paint: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how far the nearest colour is, and which it is, ``[H, W]`` each."""
+        pixels = torch.split(paint.flatten(1).T, max(1, _PAIRS // len(self.colours)))
+        found = [torch.cdist(part, self.colours).min(dim=1) for part in pixels]
+        distance, labels = (torch.cat(part).view(paint.shape[1:]) for part in zip(*found, strict=True))
+        return distance, labels
 
 
 class PaletteSamples:
     """Collects the colours of a shot's keyframes, one after the other."""
 
     def __init__(self) -> None:
-        self._counts: dict[int, int] = {}
+        self._counts: Counter[int] = Counter()
+        self._contacts: Counter[tuple[int, int]] = Counter()
         self._seen = 0
 
     def add(self, image: Tensor, drawing: Tensor) -> None:
         """Look at a keyframe ``[3, H, W]`` and its drawing of the same shape."""
-        paint = image[:, (drawing > _PAPER).all(dim=0)]
-        levels: _Whole = np.rint(paint.numpy() * _DEPTH).astype(np.int64)
-        keys, counts = np.unique((levels << (16 * np.arange(3))[:, None]).sum(axis=0), return_counts=True)
-        often = counts >= max(_FEWEST, _RAREST * levels.shape[1])  # what is rare everywhere is rare
-        for key, count in zip(keys[often].tolist(), counts[often].tolist(), strict=True):
-            self._counts[key] = self._counts.get(key, 0) + count
-        self._seen += levels.shape[1]
+        levels: _Whole = np.rint(image.flatten(1).numpy() * _DEPTH).astype(np.int64)
+        keys, which = np.unique((levels << (16 * np.arange(3))[:, None]).sum(axis=0), return_inverse=True)
+        blank = (drawing > _BLANK).all(dim=0).flatten().numpy()
+        counts = np.bincount(which[blank], minlength=len(keys))
+        often = counts >= max(_FEWEST, _RAREST * blank.sum())  # what is rare everywhere is rare
+        self._counts.update(dict(zip(keys[often].tolist(), counts[often].tolist(), strict=True)))
+        self._seen += int(blank.sum())
+        if often.any():
+            distance, row = torch.cdist(_unpacked(keys), _unpacked(keys[often])).min(dim=1)
+            shown = np.where(distance.numpy() < _SAME, row.numpy(), -1)[which].reshape(drawing.shape[1:])
+            self._touch(keys[often], shown, (drawing.amin(dim=0) > PAPER).numpy())
+
+    def _touch(self, keys: _Whole, shown: _Whole, paper: npt.NDArray[np.bool_]) -> None:
+        found = np.concatenate([contacts(shown, paper, reach) for reach in _REACHES])
+        pairs, counts = np.unique(found[found[:, 0] >= 0], axis=0, return_counts=True)
+        for (a, b), count in zip(keys[pairs].tolist(), counts.tolist(), strict=True):
+            self._contacts[min(a, b), max(a, b)] += count
 
     def colours(self) -> Palette | None:
         """Return the palette, or None where the keyframes are shaded or show no paint."""
-        kept = np.array([key for key, count in self._counts.items() if count >= _RAREST * self._seen], np.int64)
-        if not len(kept) or sum(self._counts[key] for key in kept.tolist()) < _FLAT * self._seen:
+        kept = [key for key, count in self._counts.items() if count >= _RAREST * self._seen]
+        if not kept or sum(self._counts[key] for key in kept) < _FLAT * self._seen:
             return None
-        levels = (kept[:, None] >> (16 * np.arange(3))) & _DEPTH
-        return Palette(torch.from_numpy(levels).float() / _DEPTH)
+        colours = _unpacked(np.array(kept, np.int64))
+        count, families = connected_components(torch.cdist(colours, colours).numpy() < _STEP)
+        row = dict(zip(kept, families.tolist(), strict=True))
+        touching = np.zeros((count, count), dtype=bool)
+        for (a, b), seen in self._contacts.items():
+            if seen >= _SEEN and a in row and b in row:
+                touching[row[a], row[b]] = touching[row[b], row[a]] = True
+        return Palette(colours, families.astype(np.int64), touching)
+
+
+def _between(paint: Tensor, flat: Tensor) -> Tensor:
+    """Return where ``paint`` ``[3, H, W]`` is a step from one colour of ``flat`` to the next: what smooths a border."""
+    colours = flat.permute(1, 2, 0).numpy()
+    darkest, brightest = (torch.from_numpy(reach(colours, _NEXT)).permute(2, 0, 1) for reach in (cv2.erode, cv2.dilate))
+    return ((paint > darkest - _STEP) & (paint < brightest + _STEP)).all(dim=0)
+
+
+def _unpacked(keys: _Whole) -> Tensor:
+    """Return the colours ``[N, 3]`` of ``keys`` ``[N]``."""
+    levels = (keys[:, None] >> (16 * np.arange(3))) & _DEPTH
+    return torch.from_numpy(levels).float() / _DEPTH

@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 
 from anicolor.errors import AnicolorError, InputError
 from anicolor.models.catalog import CATALOG
-from anicolor.models.opdm.colorizer import TINY, OpdmColorizer
+from anicolor.models.opdm.colorizer import PRESETS, TINY, OpdmColorizer
 from anicolor.models.weights import load_colorizer, read_header, save_weights
 
-SETTINGS = replace(TINY["opdm-small"], steps=3)
+SETTINGS = replace(TINY["opdm-small"], steps=PRESETS["opdm-small"].steps, adapter_blocks=2)
 FACTS = {"data": ["drawn"], "steps": 12, "validation_psnr": 27.5}
 
 

@@ -12,7 +12,7 @@ from anicolor.diffusion.noise import FrameNoise
 from anicolor.lines.distance import proximity, without_ink
 from anicolor.models.colorizer import Colorizer, Reference, Request, Traits
 from anicolor.models.opdm.conditions import Conditions, condition
-from anicolor.models.opdm.network import Opdm, OpdmSettings
+from anicolor.models.opdm.network import Mixture, Opdm, OpdmSettings
 from anicolor.motion import DisFlow
 
 __all__ = ["PRESETS", "TINY", "OpdmColorizer", "build"]
@@ -25,7 +25,8 @@ PRESETS = {
         reference_blocks=1,
         adapter_width=32,
         patch=2,
-        steps=2,
+        steps=1,
+        mirrored=True,
         prediction="sample",
         aligned=True,
         matching=64,
@@ -79,13 +80,31 @@ class OpdmColorizer(Colorizer):
     @torch.inference_mode()
     def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Tensor:
         conditions = self._conditions(request)
-        guidance = self.network.guide(conditions)
         start = noise.draw(request.seeds, (3, *request.lines.shape[-2:])).to(self.device)
-        made = self.schedule.sample(
-            lambda noisy, time: self.network(noisy, time, guidance), start, steps or self.traits.steps
-        )
-        colours = (made + 1) / 2
+        steps = steps or self.traits.steps
+        made = self._sample(conditions, start, steps)
+        if self.settings.mirrored:
+            turned = self._sample(conditions.mirrored(), start.flip(-1), steps)
+            made = Mixture(*(torch.cat((a, b.flip(-1)), dim=1) for a, b in zip(made, turned, strict=True)))
+            made = made._replace(votes=made.votes / 2)
+        colours = (made.agreed() + 1) / 2
         return colours * conditions.lines if self.settings.inkless else colours
+
+    def _sample(self, conditions: Conditions, start: Tensor, steps: int) -> Mixture:
+        """Return what the last of the DDIM steps chose from; without carried colours the picture that they made."""
+        guidance = self.network.guide(conditions)
+        last: Mixture | None = None
+
+        def denoise(noisy: Tensor, time: Tensor) -> Tensor:
+            nonlocal last
+            if self.settings.carried:
+                last = self.network.mixture(noisy, time, guidance)
+                return last.mean()
+            predicted: Tensor = self.network(noisy, time, guidance)
+            return predicted
+
+        made = self.schedule.sample(denoise, start, steps)
+        return last or Mixture(made[:, None], torch.ones_like(made[:, :1]))
 
     def _conditions(self, request: Request) -> Conditions:
         references, structures = self._pictures(request.references)
@@ -109,9 +128,14 @@ class OpdmColorizer(Colorizer):
 
 
 def build(name: str, settings: dict[str, object] | None = None) -> OpdmColorizer:
-    """Return colorizer ``name`` with random weights; ``settings`` from a weights file replace the preset's."""
+    """Return colorizer ``name`` with random weights; ``settings`` of a weights file replace the preset's.
+
+    But for those of sampling, which no weights depend on.
+    """
+    preset = PRESETS[name]
     if settings is None:
-        return OpdmColorizer(PRESETS[name])
+        return OpdmColorizer(preset)
     widths = settings.get("widths")
     known = {**settings, "widths": tuple(widths)} if isinstance(widths, list) else settings
+    known |= {"steps": preset.steps, "mirrored": preset.mirrored}
     return OpdmColorizer(OpdmSettings(**known))  # type: ignore[arg-type]

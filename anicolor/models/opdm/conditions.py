@@ -33,6 +33,11 @@ class Conditions(NamedTuple):
     tracked: Tensor
     """``[B, K, 5, H, W]``: the same, warped by the tracks through the frames between."""
 
+    def mirrored(self) -> Conditions:
+        """Return the same, left for right."""
+        turned = Conditions(*(picture.flip(-1) for picture in self))
+        return turned._replace(flows=turned.flows * turned.flows.new_tensor([-1.0, 1.0]).view(2, 1, 1))
+
 
 def condition(
     lines: Tensor,

@@ -19,7 +19,10 @@ from anicolor.diffusion.ddim import Prediction
 from anicolor.models.opdm.conditions import Conditions
 from anicolor.models.opdm.matching import PATCH, Matcher, Matches
 
-__all__ = ["Guidance", "Opdm", "OpdmSettings"]
+__all__ = ["Guidance", "Mixture", "Opdm", "OpdmSettings"]
+
+_ALIKE = 0.1  # of [-1, 1] in each channel: nearer than this is the same colour
+_AGREED = 0.7  # of the votes
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class OpdmSettings:
     explicit line-to-line matching (0: none); ``carried`` lets the network mix aligned, matched and own colours
     instead of painting every pixel itself; ``tracked`` gives it the keyframes once more, warped along tracks through
     the frames between; with ``inkless`` it sees and makes the paint under the lines, which are drawn over it
-    afterwards.
+    afterwards. No weights depend on how frames are sampled: by ``steps`` DDIM steps, and with ``mirrored`` once more in
+    the mirror, which has the same say.
     """
 
     widths: tuple[int, int, int, int] = (128, 256, 512, 832)
@@ -45,6 +49,7 @@ class OpdmSettings:
     patch: int = 1
     timesteps: int = 500
     steps: int = 10
+    mirrored: bool = False
     prediction: Prediction = "epsilon"
     aligned: bool = False
     matching: int = 0
@@ -86,6 +91,30 @@ class Guidance(NamedTuple):
     candidates: Tensor
     """``[B, M, 3, H, W]``: colours that can be carried over, M = 0 without ``carried``."""
     matches: Matches | None
+
+
+class Mixture(NamedTuple):
+    """Colours that the network chooses from, and its say for each, at every pixel."""
+
+    colours: Tensor
+    """``[B, M, 3, H, W]``: what is carried over, and the network's own colour."""
+    votes: Tensor
+    """``[B, M, H, W]``, at least 0, their sum over M is 1."""
+
+    def mean(self) -> Tensor:
+        """Return the expected colour ``[B, 3, H, W]``: what the network is trained on."""
+        return (self.colours * self.votes[:, :, None]).sum(dim=1)
+
+    def agreed(self) -> Tensor:
+        """Return the mean ``[B, 3, H, W]``, but where nearly all votes are for one colour that colour alone.
+
+        The few votes for others would tint it.
+        """
+        first = self.votes.argmax(dim=1, keepdim=True)[:, :, None].expand(-1, -1, 3, -1, -1)
+        alike = (self.colours - self.colours.gather(1, first)).abs().amax(dim=2) < _ALIKE
+        votes = self.votes * alike
+        share = votes.sum(dim=1, keepdim=True)
+        return torch.where(share >= _AGREED, Mixture(self.colours, votes / share).mean(), self.mean())
 
 
 class PixelNorm(nn.Module):
@@ -317,13 +346,17 @@ class Opdm(nn.Module):
 
     def forward(self, noisy: Tensor, time: Tensor, guidance: Guidance) -> Tensor:
         """Return the prediction ``[B, 3, H, W]`` for ``noisy`` ``[B, 3, H, W]`` at time steps ``[B]``."""
-        x = torch.cat((self._fold(noisy), guidance.image), dim=1)
-        out = F.pixel_shuffle(self.unet(x, time, guidance.features), self.settings.patch)
-        if not self.carriers:
-            return out
+        return self.mixture(noisy, time, guidance).mean() if self.carriers else self._run(noisy, time, guidance)
+
+    def mixture(self, noisy: Tensor, time: Tensor, guidance: Guidance) -> Mixture:
+        """Return the parts of the prediction of a network with ``carried``; arguments as for ``forward``."""
+        out = self._run(noisy, time, guidance)
         own, votes = out[:, None, :3], out[:, 3:].softmax(dim=1)
-        colours = torch.cat((guidance.candidates, own), dim=1)
-        return (colours * votes[:, :, None]).sum(dim=1)
+        return Mixture(torch.cat((guidance.candidates, own), dim=1), votes)
+
+    def _run(self, noisy: Tensor, time: Tensor, guidance: Guidance) -> Tensor:
+        x = torch.cat((self._fold(noisy), guidance.image), dim=1)
+        return F.pixel_shuffle(self.unet(x, time, guidance.features), self.settings.patch)
 
     def _references(self, conditions: Conditions) -> Tensor:
         return conditions.aligned if self.settings.aligned else conditions.references

@@ -1,13 +1,16 @@
 """OPDM as a colorizer: what is computed once, and what a single keyframe does."""
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.models.colorizer import Reference, Request
-from anicolor.models.opdm.colorizer import TINY, OpdmColorizer
+from anicolor.models.opdm.colorizer import PRESETS, TINY, OpdmColorizer, build
+from anicolor.models.opdm.network import Mixture
 
 SIZE = (32, 32)
 
@@ -43,8 +46,48 @@ def test_guidance_is_computed_once_however_many_steps(colorizer: OpdmColorizer, 
     ):
         network.get_submodule(name).register_forward_hook(lambda *_, name=name: calls.update([name]))
     colorizer.colorize(request_of(references(0, 3)), FrameNoise(0), steps)
-    assert calls.pop("unet") == steps
-    assert set(calls.values()) == {1}
+    ways = 1 + colorizer.settings.mirrored
+    assert calls.pop("unet") == ways * steps
+    assert set(calls.values()) == {ways}
+
+
+def test_a_mirrored_cut_is_painted_as_the_mirror_of_the_cut() -> None:
+    torch.manual_seed(0)
+    colorizer = OpdmColorizer(replace(TINY["opdm"], mirrored=True))  # flow and fills have no exact mirror image
+    torch.nn.init.normal_(colorizer.network.unet.leave.weight, std=0.1)
+    given = references(0, 3)
+    request = request_of(given)
+    turned = replace(
+        request,
+        lines=request.lines.flip(-1),
+        references=tuple(replace(r, image=r.image.flip(-1), lines=r.lines.flip(-1)) for r in given),
+    )
+    painted = colorizer.colorize(request, Same())
+    assert not torch.allclose(painted, painted.flip(-1), atol=1e-2)
+    assert torch.allclose(colorizer.colorize(turned, Same()), painted.flip(-1), atol=1e-5)
+
+
+class Same(FrameNoise):
+    """Noise that is its own mirror image."""
+
+    def draw(self, frames: Iterable[int], shape: tuple[int, ...]) -> torch.Tensor:
+        noise = super().draw(frames, shape)
+        return noise + noise.flip(-1)
+
+
+def test_where_most_votes_agree_the_others_have_no_say() -> None:
+    colours = torch.tensor([0.5, 0.52, -0.9]).view(1, 3, 1, 1, 1).expand(-1, -1, 3, 1, 2)
+    votes = torch.tensor([[0.5, 0.3, 0.2], [0.4, 0.2, 0.4]]).T.view(1, 3, 1, 2)
+    mixture = Mixture(colours, votes)
+    expected = (0.5 * 0.5 + 0.3 * 0.52) / 0.8, 0.4 * 0.5 + 0.2 * 0.52 - 0.4 * 0.9
+    assert torch.allclose(mixture.agreed()[0, :, 0], torch.tensor(expected).expand(3, 2))
+    assert torch.allclose(mixture.mean()[0, 0, 0], torch.tensor([0.226, -0.056]))
+
+
+def test_sampling_is_the_programs_not_the_weights() -> None:
+    file = {**asdict(PRESETS["opdm-small"]), "steps": 7, "mirrored": False, "blocks": 2}
+    settings = build("opdm-small", file).settings
+    assert (settings.blocks, settings.steps, settings.mirrored) == (2, 1, True)
 
 
 def test_a_single_keyframe_is_given_twice(colorizer: OpdmColorizer) -> None:

@@ -1,0 +1,155 @@
+"""Where two fills touch without a line between them.
+
+In a flat painting a colour ends at a line, or beside the few colours that are painted against it without one: a fill
+and its shadow. The keyframes show which they are; elsewhere a border on open paper is a smear of the network's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from skimage.measure import label
+
+__all__ = ["PAPER", "contacts", "settle"]
+
+PAPER = 0.8
+"""A drawing lighter than this is open paper."""
+
+_REACHES = (1, 3)  # pixels: side by side, and on both sides of the pixels between two colours
+_ENCLOSED = 0.17  # of a patch's round: so much against one that it may not touch, and it gives way
+_FAR = 0.1  # of the squared distance to the colour that it would take: another one must be nearer than this
+_ROUNDS = 4
+
+_Whole = npt.NDArray[np.int64]
+_Flags = npt.NDArray[np.bool_]
+_Real = npt.NDArray[np.float64]
+
+
+def contacts(labels: _Whole, paper: _Flags, reach: int) -> _Whole:
+    """Return the pairs ``[M, 2]`` of different ``labels`` ``[H, W]`` that are ``reach`` pixels apart, smaller first.
+
+    In a row or in a column, with nothing but ``paper`` ``[H, W]`` from one to the other.
+    """
+    pairs = []
+    for field, open_ in ((labels, paper), (labels.T, paper.T)):
+        there = len(field) - reach
+        apart = field[:-reach] != field[reach:]
+        for step in range(reach + 1):
+            apart &= open_[step : there + step]
+        pairs.append(np.stack((field[:-reach][apart], field[reach:][apart]), axis=1))
+    return np.sort(np.concatenate(pairs), axis=1)
+
+
+def settle(labels: _Whole, paper: _Flags, paint: _Real, colours: _Real, families: _Whole, touching: _Flags) -> _Whole:
+    """Return families ``labels`` ``[H, W]`` whose borders on ``paper`` ``[H, W]`` are ``touching`` ``[F, F]``.
+
+    ``families`` ``[N]`` tells which one each of the ``colours`` ``[N, 3]`` is of. A patch with a sixth of its round
+    against larger ones that it may not touch takes the family of most of them, or one that may touch them all and is
+    far nearer to its ``paint`` ``[3, H, W]``. What is not on paper stays.
+    """
+    patches = label(np.where(paper, labels + 1, 0), connectivity=1, background=0)
+    graph = _Patches.of(patches, labels, paint)
+    member = np.arange(len(graph.areas))
+    for _ in range(_ROUNDS):
+        moved = graph.settled(colours, families, touching)
+        if np.array_equal(moved, graph.families):
+            break
+        graph, onward = graph.merged(moved)
+        member = onward[member]
+    return np.where(paper, graph.families[member[patches]], labels)
+
+
+@dataclass(frozen=True, eq=False)
+class _Patches:
+    """Patches of one family on open paper, the first of them all that is none; and how they touch."""
+
+    areas: _Real
+    """``[P]``, pixels."""
+    families: _Whole
+    """``[P]``."""
+    sums: _Real
+    """``[P, 4]``: of the paint's channels, and of their squares."""
+    pairs: _Whole
+    """``[E, 2]``: patches that touch, each pair once."""
+    lengths: _Real
+    """``[E, 2]``: pixels of contact at both reaches."""
+
+    @classmethod
+    def of(cls, patches: _Whole, labels: _Whole, paint: _Real) -> _Patches:
+        flat, count = patches.ravel(), int(patches.max()) + 1
+        families = np.zeros(count, np.int64)
+        families[flat] = labels.ravel()
+        channels = (*paint.reshape(3, -1), np.square(paint).sum(axis=0).ravel())
+        sums = _sums(flat, channels, count)
+        found = [contacts(patches, patches > 0, reach) for reach in _REACHES]
+        lengths = np.repeat(np.diag(1 / np.array(_REACHES)), [len(pairs) for pairs in found], axis=0)
+        areas = np.bincount(flat, minlength=count).astype(np.float64)
+        return cls(areas, families, sums, *_gathered(np.concatenate(found), lengths))
+
+    def settled(self, colours: _Real, families: _Whole, touching: _Flags) -> _Whole:
+        """Return the families ``[P]`` after one round."""
+        larger = self.areas[self.pairs[:, 1]] >= self.areas[self.pairs[:, 0]]
+        small, large = np.where(larger[:, None], self.pairs, self.pairs[:, ::-1]).T
+        beside = self.families[large]
+        may = touching | np.eye(len(touching), dtype=bool)
+        length = self.lengths.max(axis=1)
+        wrong = np.where(may[self.families[small], beside], 0, length)
+        against = np.bincount(small, wrong, len(self.areas))
+        giving = (against > 0) & (against >= _ENCLOSED * 2 * np.sqrt(np.pi * self.areas))
+        chosen = self.families.copy()
+        votes = np.zeros((int(giving.sum()), len(touching)))
+        forbidden = np.zeros_like(votes, dtype=bool)
+        row = np.cumsum(giving) - 1
+        of = giving[small]
+        np.add.at(votes, (row[small[of]], beside[of]), wrong[of])
+        np.logical_or.at(forbidden, row[small[of]], ~may[beside[of]])
+        taken = votes.argmax(axis=1)
+        far = self._distances(giving, colours, families)
+        other = np.where(forbidden, np.inf, far).argmin(axis=1)
+        rows = np.arange(len(votes))
+        better = ~forbidden[rows, other] & (far[rows, other] < _FAR * far[rows, taken])
+        chosen[giving] = np.where(better, other, taken)
+        return chosen
+
+    def _distances(self, which: _Flags, colours: _Real, families: _Whole) -> _Real:
+        """Return the mean squared distances ``[n, F]`` of the paint of some patches to the nearest of each family."""
+        means = self.sums[which] / self.areas[which, None]
+        far = means[:, 3:] - 2 * means[:, :3] @ colours.T + np.square(colours).sum(axis=1)
+        order = np.argsort(families, kind="stable")
+        least: _Real = np.minimum.reduceat(
+            far[:, order], np.searchsorted(families[order], range(families.max() + 1)), axis=1
+        )
+        return least
+
+    def merged(self, families: _Whole) -> tuple[_Patches, _Whole]:
+        """Return the patches as these ``families``, those of one side by side made one; and what each is in."""
+        count = len(families)
+        side_by_side = (self.lengths[:, 0] > 0) & (families[self.pairs[:, 0]] == families[self.pairs[:, 1]])
+        a, b = self.pairs[side_by_side].T
+        _, onward = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(count, count)), directed=False)
+        fewer = int(onward.max()) + 1
+        areas = _sums(onward, [self.areas], fewer)[:, 0]
+        sums = _sums(onward, self.sums.T, fewer)
+        kept = np.zeros(fewer, np.int64)
+        kept[onward] = families
+        pairs = np.sort(onward[self.pairs], axis=1)
+        apart = pairs[:, 0] != pairs[:, 1]
+        gathered = _gathered(pairs[apart].astype(np.int64), self.lengths[apart])
+        return _Patches(areas, kept, sums, *gathered), onward
+
+
+def _gathered(pairs: _Whole, lengths: _Real) -> tuple[_Whole, _Real]:
+    """Return each of ``pairs`` ``[M, 2]`` once, with the sum of its ``lengths`` ``[M, 2]``."""
+    width = int(pairs.max(initial=0)) + 1
+    keys, which = np.unique(pairs[:, 0] * width + pairs[:, 1], return_inverse=True)
+    return np.stack((keys // width, keys % width), axis=1), _sums(which, lengths.T, len(keys))
+
+
+def _sums(rows: _Whole, columns: Iterable[_Real], count: int) -> _Real:
+    """Return the sums ``[count, C]`` of ``columns`` (C of ``[n]``) over the ``rows`` ``[n]`` that each entry is of."""
+    return np.stack([np.bincount(rows, column, count).astype(np.float64) for column in columns], axis=1)

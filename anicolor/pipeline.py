@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +24,7 @@ from anicolor.media.picture import Picture, from_frame, to_frame
 from anicolor.media.sequence import read_picture
 from anicolor.media.write import Preset, Sink, check_output, create
 from anicolor.models.colorizer import Colorizer, Reference
-from anicolor.models.windows import fit, network_size, paint
+from anicolor.models.windows import Precision, fit, network_size, paint
 from anicolor.painting.finish import covers_drawing, finish, opacity, paint_layer
 from anicolor.painting.ink import InkColours, InkSamples
 from anicolor.painting.palette import Palette, PaletteSamples
@@ -34,6 +34,7 @@ from anicolor.shots.holds import film_holds, held_in
 __all__ = ["Finish", "LineColour", "Painted", "Plan", "Settings", "check_target", "colorize", "make_plan"]
 
 _SMALLEST = 32  # the least network size that the command line takes
+_GPU_BATCH = 8  # frames: on a CPU more than one at once only costs memory
 
 
 LineColour = Literal["keyframe", "multiply"]
@@ -49,6 +50,8 @@ class Settings:
     ``keyframe`` (lines look as the keyframes show them) or ``multiply`` (the drawing multiplied with the paint).
     ``finish`` is ``flat`` (where keyframes are painted flat, paint close to one of their colours is that colour) or
     ``raw``. ``references`` keyframes at most are given to the model for one frame (None: as many as it takes).
+    ``batch`` frames are painted at once where a model can (None: several on a GPU, one elsewhere), with networks that
+    calculate in ``precision``.
     """
 
     lines: str = "auto"
@@ -61,6 +64,8 @@ class Settings:
     line_colour: LineColour = "keyframe"
     finish: Finish = "flat"
     references: int | None = None
+    batch: int | None = None
+    precision: Precision = "float32"
 
 
 @dataclass(frozen=True)
@@ -214,8 +219,18 @@ def _paint_shot(
     window = _Reader(film, holds, size, settings)
     ordinals = [hold.frames.start for hold in holds]
     noise = FrameNoise(settings.seed)
-    chosen = {"steps": settings.steps, "most": settings.references}
-    painted = paint(colorizer, len(holds), window.lines, references, noise, ordinals=ordinals, **chosen)
+    painted = paint(
+        colorizer,
+        len(holds),
+        window.lines,
+        references,
+        noise,
+        ordinals=ordinals,
+        steps=settings.steps,
+        most=settings.references,
+        batch=settings.batch or (_GPU_BATCH if colorizer.device.type == "cuda" else 1),
+        precision=settings.precision,
+    )
     whole = _covers(film, plan)
     written = 0
     with _memory(size):
@@ -333,7 +348,8 @@ def _identity(film: Film, plan: Plan, colorizer: Colorizer, settings: Settings) 
     """Return a digest of all that the painted frames depend on, but for the pixels of the line art."""
     digest = hashlib.sha256()
     shots = [[str(hold.frames) for hold in holds] for holds in plan.holds]
-    facts = [str(film.info.path.resolve()), film.info.numbers, asdict(settings), plan.size, shots]
+    wishes = asdict(replace(settings, batch=None))
+    facts = [str(film.info.path.resolve()), film.info.numbers, wishes, plan.size, shots]
     digest.update(json.dumps(facts).encode())
     digest.update(repr(colorizer.settings).encode())  # all that tells one colorizer without weights from another
     for file in (file for shot in plan.shots for file in shot.keyframes):

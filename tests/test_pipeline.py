@@ -91,13 +91,32 @@ def test_resume_repaints_a_finished_shot_that_lost_a_frame(begin, out):
 
 
 @pytest.mark.usefixtures("interrupted")
-@pytest.mark.parametrize("change", ["seed", "steps", "size", "lines", "references"])
+@pytest.mark.parametrize("change", ["seed", "steps", "size", "lines", "references", "precision"])
 def test_resume_with_other_settings_is_refused(begin, out, change):
-    others = {"seed": 1, "steps": 2, "size": 48, "lines": "xdog", "references": 1}
+    others = {"seed": 1, "steps": 2, "size": 48, "lines": "xdog", "references": 1, "precision": "bfloat16"}
     before = files_in(out)
     with pytest.raises(InputError, match="begun with other keyframes, settings or weights"):
         list(begin(replace(TINY, **{change: others[change]}), resume=True))
     assert files_in(out) == before
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_a_run_may_go_on_with_another_batch(begin, out):
+    assert next(begin(replace(TINY, batch=4), resume=True)).resumed
+    list(begin(resume=True))
+    resumed = files_in(out)
+    list(begin(overwrite=True))
+    assert files_in(out) == resumed
+
+
+@pytest.mark.parametrize("finish", ["flat", "raw"])
+def test_frames_do_not_depend_on_the_batch(source, long_keyframes, colorizer, out, finish):
+    given = replace(TINY, finish=finish)
+    plan, painted = make_plan(source, long_keyframes, given), []
+    for batch in (1, 2, 3, None):
+        list(colorize(source, plan, colorizer, out, replace(given, batch=batch), overwrite=True))
+        painted.append(files_in(out))
+    assert painted.count(painted[0]) == 4
 
 
 @pytest.mark.usefixtures("interrupted")

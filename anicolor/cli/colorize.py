@@ -45,6 +45,14 @@ __all__ = ["command"]
 @click.option("--steps", type=click.IntRange(1, 500), help="Sampling steps. [default: the model's]")
 @click.option("--references", type=click.IntRange(1), help="Keyframes for one frame, at most. [default: the model's]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--batch", type=click.IntRange(1), help="Frames painted at once. [default: 8 on CUDA, else 1]")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Of the networks: a GPU is faster in 16 bits.",
+)
 @click.option(
     "--size",
     type=click.IntRange(32),
@@ -93,6 +101,8 @@ def command(
     steps: int | None,
     references: int | None,
     seed: int,
+    batch: int | None,
+    precision: Any,
     size: int,
     finish: Any,
     line_colour: Any,
@@ -121,7 +131,20 @@ def command(
     started = time.monotonic()
     where = pick_device(device)
     held_once = holds or xdts is not None
-    settings = Settings(lines, steps, seed, size, borrow_keyframes, preset, held_once, line_colour, finish, references)
+    settings = Settings(
+        lines,
+        steps,
+        seed,
+        size,
+        borrow_keyframes,
+        preset,
+        held_once,
+        line_colour,
+        finish,
+        references,
+        batch,
+        precision,
+    )
     with open_film(film, rate=rate, matrix=matrix) as source:
         check_target(out, source, settings, overwrite=overwrite, resume=resume)
         listed = None if shots is None else read_shots(shots, source.info)

@@ -25,7 +25,8 @@ class Traits:
     ``window`` is the most frames of one request (``fixed``: exactly so many), ``overlap`` the frames already
     painted before a window that it is given again, ``keyframes`` the most references of one request, ``anchors``
     which keyframes it needs, ``size_multiple`` what height and width must be divisible by, ``steps`` the
-    default number of sampling steps (0: the model does not sample), ``tracked`` whether requests carry tracks.
+    default number of sampling steps (0: the model does not sample), ``tracked`` whether requests carry tracks,
+    ``alone`` whether each frame of a window is painted on its own: a window may then have any number of them.
     """
 
     window: int
@@ -37,6 +38,7 @@ class Traits:
     stochastic: bool = True
     steps: int = 0
     tracked: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,11 @@ from anicolor.frames import FrameRange
 from anicolor.models.colorizer import Colorizer, Reference, Request, Traits
 from anicolor.models.tracks import GapTracks
 
-__all__ = ["Window", "fit", "network_size", "paint", "plan"]
+__all__ = ["Precision", "Window", "fit", "network_size", "paint", "plan"]
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -77,15 +82,21 @@ def paint(
     ordinals: Sequence[int] | None = None,
     steps: int | None = None,
     most: int | None = None,
+    batch: int = 1,
+    precision: Precision = "float32",
 ) -> Iterator[tuple[FrameRange, Tensor]]:
     """Yield the colours of every frame of a shot that is no keyframe: its range, ``[T, 3, H, W]`` in [0, 1].
 
     ``lines`` returns the lines ``[T, 1, H, W]`` of a range; they and ``references`` have one size, any at all.
     ``ordinals`` are the film's own of the shot's frames (None: they count from 0): noise belongs to the frames of the
-    film. ``most`` references are used for each, the nearest (None: as many as the model takes).
+    film. ``most`` references are used for each, the nearest (None: as many as the model takes). ``batch`` frames are
+    painted at once by models that paint each on its own. With a ``precision`` below ``float32`` the networks calculate
+    in it where torch's autocast does.
     """
     traits = colorizer.traits
     traits = replace(traits, keyframes=min(traits.keyframes, most or traits.keyframes))
+    if traits.alone:
+        traits = replace(traits, window=batch)
     multiple = traits.size_multiple
     height, width = next(iter(references.values())).image.shape[-2:]
     padded = {index: _pad_reference(reference, multiple) for index, reference in references.items()}
@@ -112,7 +123,8 @@ def paint(
             painted=painted,
             tracks=tracker.to(window.frames, art) if tracker else None,
         )
-        colours = colorizer.colorize(request, noise, steps).clamp(0, 1).cpu()
+        with torch.autocast(colorizer.device.type, _DTYPES[precision], enabled=precision != "float32"):
+            colours = colorizer.colorize(request, noise, steps).float().clamp(0, 1).cpu()
         colours = colours[window.new.start - window.frames.start :][: len(window.new)]
         overlap = traits.overlap
         painted = torch.cat((painted, colours))[-overlap:] if overlap else None

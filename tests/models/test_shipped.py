@@ -13,9 +13,9 @@ from anicolor.lines.extract import drawn_lines
 from anicolor.media.picture import to_frame
 from anicolor.media.sequence import read_picture
 from anicolor.models.catalog import CATALOG, Entry
-from anicolor.models.colorizer import Reference
+from anicolor.models.colorizer import Colorizer, Reference
 from anicolor.models.weights import load_colorizer, read_header
-from anicolor.models.windows import fit, paint
+from anicolor.models.windows import Precision, fit, paint
 
 SAHA = Path(__file__).parents[2] / "examples" / "saha"
 SHIPPED = [entry for entry in CATALOG if entry.shipped]
@@ -39,25 +39,37 @@ def test_shipped_weights_are_small_and_say_where_they_come_from(entry: Entry) ->
     assert {"data", "licences", "steps", "device", "hours", "validation_psnr"} <= facts.keys()
 
 
-@pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)
-@pytest.mark.parametrize("number", [8, 40])
-def test_shipped_weights_beat_copying_on_an_unseen_cut(entry: Entry, number: int) -> None:
-    before = number // 16 * 16
-    anchors = (before, min(before + 16, 47))
-    references = {
-        anchor - before: Reference(
-            anchor - before, picture("color", anchor)[0], drawn_lines(picture("line", anchor))[0]
-        )
-        for anchor in anchors
-    }
-    colorizer = load_colorizer(entry.name)
-    wanted = number - before
+def painted(colorizer: Colorizer, number: int, precision: Precision = "float32") -> Tensor:
+    """Frame ``number`` of saha, from the keyframes before and after it."""
+    ends = before, after = number // 16 * 16, min(number // 16 * 16 + 16, 47)
+    given = {end: (picture("color", end)[0], drawn_lines(picture("line", end))[0]) for end in ends}
+    references = {end - before: Reference(end - before, *pictures) for end, pictures in given.items()}
 
     def lines(frames: FrameRange) -> Tensor:
         return torch.cat([drawn_lines(picture("line", before + index)) for index in frames])
 
-    painted = paint(colorizer, anchors[1] - before + 1, lines, references, FrameNoise())
-    colours = next(window[wanted - new.start] for new, window in painted if wanted in new)
+    shot = paint(colorizer, after - before + 1, lines, references, FrameNoise(), precision=precision)
+    return next(colours[number - before - new.start] for new, colours in shot if number - before in new)
+
+
+@pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("number", [8, 40])
+def test_shipped_weights_beat_copying_on_an_unseen_cut(entry: Entry, number: int) -> None:
     truth = picture("color", number)[0]
-    copies = [psnr(picture("color", anchor)[0], truth) for anchor in anchors]
-    assert psnr(colours, truth) > max(copies) + 5
+    copies = [psnr(picture("color", end)[0], truth) for end in (number // 16 * 16, min(number // 16 * 16 + 16, 47))]
+    assert psnr(painted(load_colorizer(entry.name), number), truth) > max(copies) + 5
+
+
+@pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)
+@pytest.mark.parametrize(
+    ("device", "precision"),
+    [
+        ("cpu", "bfloat16"),
+        pytest.param("cuda", "bfloat16", marks=pytest.mark.gpu),
+        pytest.param("cuda", "float16", marks=pytest.mark.gpu),
+    ],
+)
+def test_half_precision_scores_the_same(entry: Entry, device: str, precision: Precision) -> None:
+    colorizer, truth = load_colorizer(entry.name, device=device), picture("color", 3)[0]
+    whole, half = (psnr(painted(colorizer, 3, of), truth) for of in ("float32", precision))
+    assert half == pytest.approx(whole, abs=0.05)

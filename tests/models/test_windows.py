@@ -142,6 +142,35 @@ def test_fewer_references_are_the_nearest_and_their_tracks():
         assert torch.allclose(one.tracks[:, 0], both.tracks[:, at], atol=0.01)
 
 
+def test_a_batch_is_of_frames_that_are_painted_alone():
+    lines, references = a_shot()
+    recorder = Recorder(Traits(window=1, keyframes=2, alone=True))
+    one_by_one = torch.cat([colours for _, colours in painted_by(recorder, lines, references)])
+    assert [len(request.lines) for request in recorder.requests] == [1] * 7
+    batched = Recorder(Traits(window=1, keyframes=2, alone=True))
+    assert torch.equal(torch.cat([c for _, c in painted_by(batched, lines, references, batch=3)]), one_by_one)
+    assert [len(request.lines) for request in batched.requests] == [3, 1, 3]
+    together = Recorder(Traits(window=2, keyframes=2))
+    painted_by(together, lines, references, batch=3)
+    assert [len(request.lines) for request in together.requests] == [2, 2, 2, 1]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_networks_calculate_in_the_precision_that_is_asked_for(precision):
+    seen = set()
+
+    class Watch(Recorder):
+        def colorize(self, request, noise, steps=None):
+            seen.add((torch.eye(2) @ torch.eye(2)).dtype)
+            return super().colorize(request, noise, steps).to(next(iter(seen)))
+
+    lines, references = a_shot()
+    painted = painted_by(Watch(Traits(window=1, keyframes=2)), lines, references, precision=precision)
+    assert seen == {getattr(torch, precision)}
+    assert {colours.dtype for _, colours in painted} == {torch.float32}
+    assert (torch.eye(2) @ torch.eye(2)).dtype == torch.float32
+
+
 def test_paint_pads_inside_and_gives_back_the_size_and_range():
     lines, references = a_shot()
     recorder = Recorder(Traits(window=3, keyframes=2, size_multiple=8))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from anicolor.diffusion.noise import FrameNoise
 from anicolor.lines.distance import proximity, without_ink
 from anicolor.models.colorizer import Colorizer, Reference, Request, Traits
 from anicolor.models.opdm.conditions import Conditions, condition
-from anicolor.models.opdm.network import Mixture, Opdm, OpdmSettings
+from anicolor.models.opdm.network import KeyframeFeatures, Mixture, Opdm, OpdmSettings
 from anicolor.motion import DisFlow
 
 __all__ = ["PRESETS", "TINY", "OpdmColorizer", "build"]
@@ -51,8 +51,6 @@ TINY = {
 }
 """The same forms with as few weights as they can have: what the contract tests build."""
 
-_WINDOW = 1  # frames of one forward pass: more of them only cost memory, each is painted on its own
-
 
 class OpdmColorizer(Colorizer):
     """Paints every frame of a window from its references, given once if there is only one."""
@@ -64,14 +62,15 @@ class OpdmColorizer(Colorizer):
         self.network = Opdm(settings).eval()
         self.schedule = Schedule(settings.timesteps, settings.prediction)
         self.traits = Traits(
-            window=_WINDOW,
+            window=1,
+            alone=True,
             keyframes=settings.references,
             size_multiple=settings.size_multiple,
             steps=settings.steps,
             tracked=settings.tracked,
         )
         self._flow = DisFlow() if settings.needs_flow else None
-        self._known: tuple[tuple[Reference, ...], Tensor, Tensor] | None = None
+        self._known: _Known | None = None
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -79,20 +78,21 @@ class OpdmColorizer(Colorizer):
 
     @torch.inference_mode()
     def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Tensor:
-        conditions = self._conditions(request)
+        known = self._keyframes(request.references)
+        conditions = self._conditions(request, known)
         start = noise.draw(request.seeds, (3, *request.lines.shape[-2:])).to(self.device)
         steps = steps or self.traits.steps
-        made = self._sample(conditions, start, steps)
+        made = self._sample(conditions, known.features, start, steps)
         if self.settings.mirrored:
-            turned = self._sample(conditions.mirrored(), start.flip(-1), steps)
+            turned = self._sample(conditions.mirrored(), known.turned, start.flip(-1), steps)
             made = Mixture(*(torch.cat((a, b.flip(-1)), dim=1) for a, b in zip(made, turned, strict=True)))
             made = made._replace(votes=made.votes / 2)
         colours = (made.agreed() + 1) / 2
         return colours * conditions.lines if self.settings.inkless else colours
 
-    def _sample(self, conditions: Conditions, start: Tensor, steps: int) -> Mixture:
+    def _sample(self, conditions: Conditions, known: KeyframeFeatures | None, start: Tensor, steps: int) -> Mixture:
         """Return what the last of the DDIM steps chose from; without carried colours the picture that they made."""
-        guidance = self.network.guide(conditions)
+        guidance = self.network.guide(conditions, known)
         last: Mixture | None = None
 
         def denoise(noisy: Tensor, time: Tensor) -> Tensor:
@@ -106,25 +106,39 @@ class OpdmColorizer(Colorizer):
         made = self.schedule.sample(denoise, start, steps)
         return last or Mixture(made[:, None], torch.ones_like(made[:, :1]))
 
-    def _conditions(self, request: Request) -> Conditions:
-        references, structures = self._pictures(request.references)
+    def _conditions(self, request: Request, known: _Known) -> Conditions:
         lines = request.lines.to(self.device)
         tracks = request.tracks
         if tracks is not None:
             times = self.settings.references // tracks.shape[1]
             tracks = tracks.to(self.device).repeat(1, times, 1, 1, 1)
-        return condition(lines, proximity(lines), references, structures, self._flow, tracks)
+        return condition(lines, proximity(lines), known.images, known.structures, self._flow, tracks)
 
-    def _pictures(self, given: tuple[Reference, ...]) -> tuple[Tensor, Tensor]:
-        """Return colours ``[K, 3, H, W]`` and structures ``[K, 2, H, W]``, computed once for the same references."""
-        if self._known is None or self._known[0] != given:
+    def _keyframes(self, given: tuple[Reference, ...]) -> _Known:
+        """Return what is known of the references, computed once for the same ones."""
+        if self._known is None or self._known.given != given:
             every = given if len(given) == self.settings.references else (given[0],) * self.settings.references
             images = torch.stack([r.image for r in every]).to(self.device)
             lines = torch.stack([r.lines for r in every]).to(self.device)
             if self.settings.inkless:
                 images = without_ink(images, lines)
-            self._known = given, images, torch.cat((lines, proximity(lines)), dim=1)
-        return self._known[1:]
+            structures = torch.cat((lines, proximity(lines)), dim=1)
+            shown = (2 * images - 1)[None], structures[None]
+            turned = self.network.remember(*(part.flip(-1) for part in shown)) if self.settings.mirrored else None
+            self._known = _Known(given, images, structures, self.network.remember(*shown), turned)
+        return self._known
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """Keyframes: as given, their colours ``[K, 3, H, W]`` and structures ``[K, 2, H, W]``, and their features."""
+
+    given: tuple[Reference, ...]
+    images: Tensor
+    structures: Tensor
+    features: KeyframeFeatures
+    turned: KeyframeFeatures | None
+    """Those in the mirror, where they are asked for."""
 
 
 def build(name: str, settings: dict[str, object] | None = None) -> OpdmColorizer:

@@ -8,7 +8,7 @@ expects them, and takes over their fill colours.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from anicolor.models.opdm.conditions import Conditions
 from anicolor.motion import pixel_grid
 
-__all__ = ["PATCH", "Matcher", "Matches", "fill_colours"]
+__all__ = ["PATCH", "Fills", "Matcher", "Matches", "fill_colours"]
 
 PATCH = 8
 _PAIRS = 2**22  # of patches compared at a time: bounds the memory of large frames
@@ -41,6 +41,15 @@ class Matches:
         return F.pad(full, (0, size[1] - full.shape[-1], 0, size[0] - full.shape[-2]), mode="replicate")
 
 
+class Fills(NamedTuple):
+    """The patches of the keyframes: what they look like, and their colours."""
+
+    keys: Tensor
+    """``[B, K, C, h, w]``, descriptors."""
+    colours: Tensor
+    """``[B, K, 3, h, w]`` in [-1, 1]."""
+
+
 class Matcher(nn.Module):
     """Softmax matching of line-art descriptors, biased to where the flow points."""
 
@@ -57,18 +66,20 @@ class Matcher(nn.Module):
         self.sharpness = nn.Parameter(torch.tensor(2.0))
         self.locality = nn.Parameter(torch.tensor(0.0))
 
-    def forward(self, conditions: Conditions) -> Matches:
-        frame = torch.cat((conditions.lines, conditions.proximity), dim=1)
-        queries = self._describe(frame)
-        keys = torch.stack([self._describe(r) for r in conditions.reference_structure.unbind(1)], dim=1)
-        colours = [
-            fill_colours(image, structure[:, 1:])
-            for image, structure in zip(
-                conditions.references.unbind(1), conditions.reference_structure.unbind(1), strict=True
-            )
-        ]
+    def fills(self, references: Tensor, structures: Tensor) -> Fills:
+        """Return the patches of keyframes ``[B, K, 3, H, W]`` with lines and proximity ``[B, K, 2, H, W]``."""
+        keyframes = zip(references.unbind(1), structures.unbind(1), strict=True)
+        colours = [fill_colours(image, structure[:, 1:]) for image, structure in keyframes]
+        keys = [self._describe(structure) for structure in structures.unbind(1)]
+        return Fills(torch.stack(keys, dim=1), torch.stack(colours, dim=1))
+
+    def forward(self, conditions: Conditions, fills: Fills | None = None) -> Matches:
+        """Return what the frames find in ``fills``, those of all (None: each in the patches of its own keyframes)."""
+        fills = fills or self.fills(conditions.references, conditions.reference_structure)
+        queries = self._describe(torch.cat((conditions.lines, conditions.proximity), dim=1))
+        keys, colours = (field.expand(len(queries), -1, -1, -1, -1) for field in fills)
         flows = [F.avg_pool2d(flow, PATCH) / PATCH for flow in conditions.flows.unbind(1)]
-        return self._match(queries, keys, torch.stack(colours, dim=1), torch.stack(flows, dim=1))
+        return self._match(queries, keys, colours, torch.stack(flows, dim=1))
 
     def _describe(self, structure: Tensor) -> Tensor:
         return F.normalize(self.describe(structure), dim=1)

@@ -7,9 +7,9 @@ Everything works on one range here: colours in [-1, 1], lines and proximity in [
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from anicolor.diffusion.ddim import Prediction
 from anicolor.models.opdm.conditions import Conditions
-from anicolor.models.opdm.matching import PATCH, Matcher, Matches
+from anicolor.models.opdm.matching import PATCH, Fills, Matcher, Matches
 
-__all__ = ["Guidance", "Mixture", "Opdm", "OpdmSettings"]
+__all__ = ["Guidance", "KeyframeFeatures", "Mixture", "Opdm", "OpdmSettings"]
 
 _ALIKE = 0.1  # of [-1, 1] in each channel: nearer than this is the same colour
 _AGREED = 0.7  # of the votes
@@ -91,6 +91,19 @@ class Guidance(NamedTuple):
     candidates: Tensor
     """``[B, M, 3, H, W]``: colours that can be carried over, M = 0 without ``carried``."""
     matches: Matches | None
+
+
+class KeyframeFeatures(NamedTuple):
+    """What is known of the keyframes before a frame is, computed once for all frames that they paint.
+
+    With ``aligned`` encoder and adapter see them warped to each frame, and only their patches are known before.
+    """
+
+    encoded: tuple[Tensor, ...]
+    """F_r at the four levels; empty with ``aligned``."""
+    pyramids: tuple[tuple[Tensor, ...], ...]
+    """Of the Offset-Adapter, for each keyframe; empty with ``aligned``."""
+    fills: Fills | None
 
 
 class Mixture(NamedTuple):
@@ -225,9 +238,10 @@ class OffsetEstimator(nn.Module):
             for _ in range(levels)
         )
 
-    def forward(self, lines: Tensor, reference: Tensor) -> list[Tensor]:
-        pairs = zip(self.levels, self.lines(lines), self.reference(reference), strict=True)
-        return [level(torch.cat((a, b), dim=1)) for level, a, b in pairs]
+    def forward(self, lines: Tensor, reference: Sequence[Tensor]) -> list[Tensor]:
+        """Return the offsets; ``reference`` are the four levels that its pyramid makes of the reference."""
+        pairs = zip(self.levels, self.lines(lines), reference, strict=True)
+        return [level(torch.cat((a, b.expand(len(a), -1, -1, -1)), dim=1)) for level, a, b in pairs]
 
 
 class OffsetAdapter(nn.Module):
@@ -239,12 +253,14 @@ class OffsetAdapter(nn.Module):
         channels = settings.references * 2 * settings.kernel**2
         self.align = nn.ModuleList(_zeroed(nn.Conv2d(channels, width, 1)) for width in settings.widths)
 
-    def offsets(self, lines: Tensor, references: Tensor) -> list[Tensor]:
-        """Return offsets ``[B, K * 2 * N * N, h, w]`` of each level; ``references`` is ``[B, K, C, H, W]``."""
-        branches = [
-            estimate(lines, reference)
-            for estimate, reference in zip(self.estimators, references.unbind(1), strict=True)
-        ]
+    def pyramids(self, references: Tensor) -> list[list[Tensor]]:
+        """Return four levels of features of each of ``references`` ``[B, K, C, H, W]``."""
+        estimators = cast("Iterable[OffsetEstimator]", self.estimators)
+        return [e.reference(reference) for e, reference in zip(estimators, references.unbind(1), strict=True)]
+
+    def offsets(self, lines: Tensor, pyramids: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        """Return offsets ``[B, K * 2 * N * N, h, w]`` of each level, from the references' pyramids."""
+        branches = [estimate(lines, levels) for estimate, levels in zip(self.estimators, pyramids, strict=True)]
         return [torch.cat(level, dim=1) for level in zip(*branches, strict=True)]
 
     def forward(self, offsets: Sequence[Tensor]) -> list[Tensor]:
@@ -316,18 +332,28 @@ class Opdm(nn.Module):
         outside = (3 + (self.carriers + 1 if self.carriers else 0)) * fold
         self.unet = DenoisingUNet(3 * fold + image, outside, settings.widths, settings.blocks)
 
-    def guide(self, conditions: Conditions) -> Guidance:
-        """Return what every denoising step needs of the conditions."""
-        offsets = self.offsets(conditions)
+    def remember(self, references: Tensor, structures: Tensor) -> KeyframeFeatures:
+        """Return what can be known of keyframes ``[B, K, 3, H, W]``, lines and proximity ``[B, K, 2, H, W]``, alone."""
+        encoded, pyramids = ((), ()) if self.settings.aligned else self._features(references)
+        fills = self.matcher.fills(references, structures) if self.matcher is not None else None
+        return KeyframeFeatures(encoded, pyramids, fills)
+
+    def guide(self, conditions: Conditions, known: KeyframeFeatures | None = None) -> Guidance:
+        """Return what every denoising step needs of the conditions.
+
+        ``known`` are the features of keyframes that all the frames share (None: computed for each frame's own).
+        """
+        known = known or self.remember(conditions.references, conditions.reference_structure)
         references = self._references(conditions)
-        encoded = self.encoder(self._fold(references.flatten(1, 2)))
+        encoded, pyramids = self._features(references) if self.settings.aligned else known[:2]
+        offsets = self.adapter.offsets(self._fold(self._structure(conditions)), pyramids)
         features = tuple(r + o for r, o in zip(encoded, self.adapter(offsets), strict=True))
         images = [self._structure(conditions)]
         candidates: list[Tensor] = []
         if self.settings.aligned:
             images.append(references.flatten(1, 2))
             candidates.extend(references[:, :, :3].unbind(1))
-        matches = self.matcher(conditions) if self.matcher is not None else None
+        matches = self.matcher(conditions, known.fills) if self.matcher is not None else None
         if matches is not None:
             images.append(matches.picture(conditions.lines.shape[-2:]))
             candidates.append(images[-1][:, :3])
@@ -340,9 +366,8 @@ class Opdm(nn.Module):
 
     def offsets(self, conditions: Conditions) -> list[Tensor]:
         """Return the offsets of the four levels (equation 1), ``[B, K * 2 * N * N, h, w]`` each."""
-        references = self._references(conditions)
-        folded = torch.stack([self._fold(r) for r in references.unbind(1)], dim=1)
-        return self.adapter.offsets(self._fold(self._structure(conditions)), folded)
+        pyramids = self.adapter.pyramids(self._folded(self._references(conditions)))
+        return self.adapter.offsets(self._fold(self._structure(conditions)), pyramids)
 
     def forward(self, noisy: Tensor, time: Tensor, guidance: Guidance) -> Tensor:
         """Return the prediction ``[B, 3, H, W]`` for ``noisy`` ``[B, 3, H, W]`` at time steps ``[B]``."""
@@ -358,6 +383,11 @@ class Opdm(nn.Module):
         x = torch.cat((self._fold(noisy), guidance.image), dim=1)
         return F.pixel_shuffle(self.unet(x, time, guidance.features), self.settings.patch)
 
+    def _features(self, references: Tensor) -> tuple[tuple[Tensor, ...], tuple[tuple[Tensor, ...], ...]]:
+        """Return F_r and the adapter's pyramids of references ``[B, K, C, H, W]``."""
+        folded = self._folded(references)
+        return tuple(self.encoder(folded.flatten(1, 2))), tuple(map(tuple, self.adapter.pyramids(folded)))
+
     def _references(self, conditions: Conditions) -> Tensor:
         return conditions.aligned if self.settings.aligned else conditions.references
 
@@ -365,6 +395,9 @@ class Opdm(nn.Module):
         if self.settings.aligned:
             return torch.cat((conditions.lines, conditions.proximity), dim=1)
         return conditions.lines
+
+    def _folded(self, references: Tensor) -> Tensor:
+        return torch.stack([self._fold(reference) for reference in references.unbind(1)], dim=1)
 
     def _fold(self, x: Tensor) -> Tensor:
         return F.pixel_unshuffle(x, self.settings.patch)

@@ -51,6 +51,21 @@ def test_guidance_is_computed_once_however_many_steps(colorizer: OpdmColorizer, 
     assert set(calls.values()) == {ways}
 
 
+def test_features_of_a_pair_are_computed_once_for_all_its_frames(colorizer: OpdmColorizer) -> None:
+    calls: Counter[str] = Counter()
+    network, settings = colorizer.network, colorizer.settings
+    # With ``aligned`` the others see the keyframes warped to each frame; the matcher describes each frame too.
+    once = ["matcher.describe"] if settings.aligned else ["encoder", "adapter.estimators.1.reference"]
+    for name in once:
+        network.get_submodule(name).register_forward_hook(lambda *_, name=name: calls.update([name]))
+    counts = []
+    for pair in (given := references(0, 3), given, references(0, 3)):
+        before = calls.total()
+        colorizer.colorize(request_of(pair), FrameNoise(0))
+        counts.append(calls.total() - before)
+    assert counts == ([6, 2, 6] if settings.aligned else [2, 0, 2])
+
+
 def test_a_mirrored_cut_is_painted_as_the_mirror_of_the_cut() -> None:
     torch.manual_seed(0)
     colorizer = OpdmColorizer(replace(TINY["opdm"], mirrored=True))  # flow and fills have no exact mirror image

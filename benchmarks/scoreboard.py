@@ -47,10 +47,11 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--sets", nargs="+", choices=tuple(SETS), default=tuple(SETS))
     asked = parser.parse_args()
-    board = json.loads(SCORES.read_text()) if SCORES.exists() else {"schema_version": 1, "rows": []}
     for data in asked.sets:
         for model in asked.models:
             row = {"set": data, "model": model, **score(model, data)}
+            # Read only now: another run may have added its rows.
+            board = json.loads(SCORES.read_text()) if SCORES.exists() else {"schema_version": 1, "rows": []}
             others = [r for r in board["rows"] if (r["set"], r["model"]) != (data, model)]
             board["rows"] = sorted([*others, row], key=lambda r: (list(SETS).index(r["set"]), MODELS.index(r["model"])))
             SCORES.write_text(json.dumps(board, indent=2) + "\n")

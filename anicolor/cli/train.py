@@ -37,6 +37,7 @@ __all__ = ["command"]
 )
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate. [default: the recipe's]")
 @click.option("--crop", "side", type=click.IntRange(32), help="Side of the training crops. [default: the recipe's]")
+@click.option("--references", type=click.IntRange(1, 9), help="Keyframes for one frame. [default: the model's]")
 @click.option(
     "--vgg",
     type=options.FilmPath,
@@ -69,7 +70,7 @@ def command(
     """
     from anicolor.errors import InputError
     from anicolor.models.device import pick_device
-    from anicolor.training.loop import Order, train
+    from anicolor.training.loop import Order, check_shares, train
     from anicolor.training.run import Run
     from anicolor.training.team import Team
 
@@ -86,6 +87,7 @@ def command(
     else:
         if init is not None and not init.is_file():
             raise InputError(f"{init}: no such weights file: expected a .safetensors file written by anicolor train")
+        check_shares(order, team)
         if team.leads:
             run.start(asdict(order))
     if order.vgg is None:

@@ -24,33 +24,35 @@ _MIDDLES, _MOVED = ((0.25, 0.4), (0.6, 0.75)), 0.1
 
 
 class Passage(NamedTuple):
-    """A run of drawings with a keyframe at both ends, and a frame between them to paint."""
+    """A run of drawings with keyframes, one at both ends of it as a rule, and a frame between them to paint."""
 
     colours: np.ndarray
-    """``[3, H, W, 3]``, uint8: both keyframes, then the frame."""
+    """``[K + 1, H, W, 3]``, uint8: the keyframes in time order, then the frame."""
     lines: np.ndarray
     """``[N, H, W]``, uint8: every drawing of the run."""
-    places: tuple[int, int, int]
-    """Which of the drawings those three are."""
+    places: tuple[int, ...]
+    """Which of the drawings those are."""
 
 
 def augment(passage: Passage, rng: np.random.Generator) -> Passage:
     """Return ``passage`` with all its frames changed alike; now and then its keyframes are made of the frame itself."""
     if rng.random() < _WARPED:
         passage = _self_referred(passage, rng)
-    colours, lines, (first, second, at) = passage
+    colours, lines, (*keyframes, at) = passage
     if rng.random() < _MIRRORED:
         colours, lines = colours[:, :, ::-1], lines[:, :, ::-1]
     if rng.random() < 0.5:  # time runs either way
         last = len(lines) - 1
-        colours, lines, first, second, at = colours[[1, 0, 2]], lines[::-1], last - second, last - first, last - at
+        colours, lines = np.concatenate([colours[-2::-1], colours[-1:]]), lines[::-1]
+        keyframes, at = [last - keyframe for keyframe in reversed(keyframes)], last - at
     if rng.random() < _ALONE:
-        colours, second = colours[[0, 0, 2]], first
+        colours = np.concatenate([colours[:1]] * len(keyframes) + [colours[-1:]])
+        keyframes = keyframes[:1] * len(keyframes)
     if rng.random() < _SWAPPED:
         colours = colours[..., rng.permutation(3)]
     if rng.random() < _SHIFTED:
         colours = _turn_hues(colours, rng)
-    return Passage(np.ascontiguousarray(colours), np.ascontiguousarray(lines), (first, second, at))
+    return Passage(np.ascontiguousarray(colours), np.ascontiguousarray(lines), (*keyframes, at))
 
 
 def degrade(lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -74,11 +76,13 @@ def crop(ink: np.ndarray, side: int, rng: np.random.Generator) -> tuple[slice, s
 
 
 def _self_referred(passage: Passage, rng: np.random.Generator) -> Passage:
-    """Return the frame between two thin-plate-spline warps of itself."""
-    frame = np.dstack([passage.colours[2], passage.lines[passage.places[2]]])
-    before, after = _warped(frame, rng), _warped(frame, rng)
-    run = np.stack([before, after, frame])
-    return Passage(run[..., :3], run[[0, 2, 1], ..., 3], (0, 2, 1))
+    """Return the frame among thin-plate-spline warps of itself, after the first of them."""
+    *keyframes, at = passage.places
+    frame = np.dstack([passage.colours[-1], passage.lines[at]])
+    first, *others = (_warped(frame, rng) for _ in keyframes)
+    run = np.stack([first, frame, *others])
+    places = (0, *range(2, len(run)), 1)
+    return Passage(run[list(places), ..., :3], run[..., 3], places)
 
 
 def _warped(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -40,7 +41,6 @@ Pixels = np.ndarray
 GAPS = (2, 24)
 """Fewest and most drawings between two keyframes."""
 
-_SHORTEST = 3  # frames of a clip: two keyframes and one between
 _HELD_BACK = 5  # one frame in so many, where a training is judged on its own clips
 
 
@@ -49,8 +49,8 @@ class Example:
     """One frame to paint and its references in time order, in [0, 1].
 
     ``target`` ``[3, H, W]`` and ``references`` ``[K, 3, H, W]``; ``paint`` and ``reference_paint`` are both without
-    their ink. ``drawings`` ``[N, 1, H, W]`` is the line art of every frame from one reference to the other, and
-    ``places`` tells which of them the references are, and then the target.
+    their ink. ``drawings`` ``[N, 1, H, W]`` is the line art of every frame from the first reference to the last (from a
+    single one to the target at least), and ``places`` tells which of them the references are, and then the target.
     """
 
     target: Tensor
@@ -77,22 +77,58 @@ class ClipSource(ABC):
     augmented: bool = True
 
     @abstractmethod
-    def draw(self, rng: np.random.Generator) -> Passage:
-        """Return a passage with one of the frames between its keyframes picked to be painted."""
+    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:
+        """Return a passage with ``references`` keyframes and one of the frames between them picked to be painted."""
 
-    def example(self, seed: int, number: int) -> Example:
+    @property
+    def longest(self) -> int:
+        """Frames of the longest clip."""
+        return sys.maxsize
+
+    def check(self, references: int) -> None:
+        """Check that there are clips with room for so many keyframes.
+
+        Raises:
+            InputError: there are none.
+        """
+        needed = _shortest(references)
+        if self.longest < needed:
+            raise InputError(
+                f"clips of {self.longest} frames at most: {references} keyframes and a frame between need {needed}"
+            )
+
+    def example(self, seed: int, number: int, references: int = 2) -> Example:
         """Return example ``number`` of the endless series ``seed``, changed at random if ``augmented``."""
         rng = np.random.default_rng((seed, number))
-        passage = self.draw(rng)
+        passage = self.draw(rng, references)
         colours, clean, places = augment(passage, rng) if self.augmented else passage
         colour = torch.from_numpy(colours).permute(0, 3, 1, 2).float() / 255
         paint = without_ink(colour, _lines(clean[list(places)]))
         lines = _lines(degrade(clean, rng) if self.augmented else clean)
-        return Example(colour[2], colour[:2], paint[2], paint[:2], lines, places)
+        return Example(colour[-1], colour[:-1], paint[-1], paint[:-1], lines, places)
 
     def parted(self) -> tuple[ClipSource, ClipSource | None]:
         """Return the source without the frames that are held back, and these alone, as they are, if there are any."""
         return self, None
+
+
+def _gap(rng: np.random.Generator, frames: int, references: int) -> int:
+    """Return how many drawings further each keyframe is painted, in a clip of ``frames``."""
+    return int(rng.integers(GAPS[0], min(GAPS[1], (frames - 1) // _gaps(references)) + 1))
+
+
+def _gaps(references: int) -> int:
+    return max(references - 1, 1)
+
+
+def _shortest(references: int) -> int:
+    return _gaps(references) * GAPS[0] + 1
+
+
+def _places(rng: np.random.Generator, gap: int, references: int) -> tuple[int, ...]:
+    """Return which drawings of a passage its keyframes are, one every ``gap``, and one between two of them."""
+    before = int(rng.integers(references - 1)) * gap if references > 2 else 0
+    return *range(0, references * gap, gap), before + int(rng.integers(1, gap))
 
 
 def _lines(pixels: Pixels) -> Tensor:
@@ -107,12 +143,13 @@ class DrawnClips(ClipSource):
     first: int = 1_000_000
     count: int = 2**31
 
-    def draw(self, rng: np.random.Generator) -> Passage:
+    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:
         size = int(rng.integers(self.sizes[0] // 32, self.sizes[1] // 32 + 1)) * 32
         gap = int(rng.integers(GAPS[0], GAPS[1] + 1))
-        scene = DrawnScene(self.first + int(rng.integers(self.count)), DrawnSettings(frames=gap + 1, size=size))
-        places = (0, gap, int(rng.integers(1, gap)))
-        colours, lines = zip(*(scene.draw(t) for t in range(gap + 1)), strict=True)
+        frames = _gaps(references) * gap + 1
+        scene = DrawnScene(self.first + int(rng.integers(self.count)), DrawnSettings(frames=frames, size=size))
+        places = _places(rng, gap, references)
+        colours, lines = zip(*(scene.draw(t) for t in range(frames)), strict=True)
         return Passage(np.stack([colours[t] for t in places]), np.stack(lines), places)
 
 
@@ -170,18 +207,24 @@ class FolderClips(ClipSource):
     """
 
     def __init__(self, root: Path) -> None:
-        self.clips = [clip for clip in map(_paired, find_clips(root)) if len(clip) >= _SHORTEST]
+        self.clips = [clip for clip in map(_paired, find_clips(root)) if len(clip) >= _shortest(2)]
         if not self.clips:
             raise InputError(f"{root}: no clip of three frames or more found")
 
-    def draw(self, rng: np.random.Generator) -> Passage:
-        clip = self.clips[rng.integers(len(self.clips))]
-        gap = int(rng.integers(GAPS[0], min(GAPS[1], len(clip) - 1) + 1))
-        start = int(rng.integers(len(clip) - gap))
-        places = (0, gap, int(rng.integers(1, gap)))
-        run = clip[start : start + gap + 1]
+    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:
+        clips = [clip for clip in self.clips if len(clip) >= _shortest(references)]
+        clip = clips[rng.integers(len(clips))]
+        gap = _gap(rng, len(clip), references)
+        frames = _gaps(references) * gap + 1
+        start = int(rng.integers(len(clip) - frames + 1))
+        places = _places(rng, gap, references)
+        run = clip[start : start + frames]
         colours = np.stack([read_picture(run[t][0]).rgb8() for t in places])
         return Passage(colours, np.stack([read_picture(line).rgb8().min(axis=-1) for _, line in run]), places)
+
+    @property
+    def longest(self) -> int:
+        return max(map(len, self.clips))
 
     def parted(self) -> tuple[ClipSource, ClipSource | None]:
         """Hold back the last fifth of each clip of 15 frames or more."""
@@ -194,7 +237,7 @@ class FolderClips(ClipSource):
 
 def _held(clip: Sequence[object]) -> int:
     count = len(clip) // _HELD_BACK
-    return count if count >= _SHORTEST else 0
+    return count if count >= _shortest(2) else 0
 
 
 @dataclass(frozen=True)
@@ -205,9 +248,13 @@ class MixedClips(ClipSource):
     shares: tuple[float, ...]
     augmented: bool = True
 
-    def draw(self, rng: np.random.Generator) -> Passage:
+    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:
         shares = np.asarray(self.shares) / sum(self.shares)
-        return self.sources[rng.choice(len(self.sources), p=shares)].draw(rng)
+        return self.sources[rng.choice(len(self.sources), p=shares)].draw(rng, references)
+
+    @property
+    def longest(self) -> int:
+        return min(source.longest for source in self.sources)
 
     def parted(self) -> tuple[ClipSource, ClipSource | None]:
         """Hold back what the sources hold back."""

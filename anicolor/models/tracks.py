@@ -6,6 +6,7 @@ moves, and their flows compose.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 
@@ -38,18 +39,21 @@ def passage_tracks(drawings: Tensor, at: int, ends: Sequence[int]) -> Tensor:
 class GapTracks:
     """Tracks of the frames between two keyframes, asked for one after the other.
 
-    ``lines`` returns the lines ``[T, 1, H, W]`` of a range of frames; ``references`` are one or two, in time order.
-    Those to the later keyframe are found at once, backwards, and held in half precision.
+    ``lines`` returns the lines ``[T, 1, H, W]`` of a range of frames; ``references`` are in time order: beyond the two
+    that the frames lie between there is only the straight flow. Tracks to the later one are found at once, backwards,
+    and held in half precision.
     """
 
     def __init__(self, lines: Callable[[FrameRange], Tensor], gap: FrameRange, references: Sequence[Reference]) -> None:
         self._flow = DisFlow()
         self._gap = gap
         self._fields = [proximity(reference.lines[None]) for reference in references]
-        self._before = references[0].index < gap.start
-        self._neighbour, self._onward = self._fields[0], torch.zeros(0)
+        places = [reference.index for reference in references]
+        self._next = bisect_left(places, gap.stop)
+        self._last = self._next - 1  # -1: there is none before the gap
+        self._neighbour, self._onward = self._fields[max(self._last, 0)], torch.zeros(0)
         self._after: dict[int, Tensor] = {}
-        if references[-1].index >= gap.stop:
+        if self._next < len(places):
             self._after = self._backwards(lines)
 
     def to(self, frames: FrameRange, lines: Tensor) -> Tensor:
@@ -61,18 +65,18 @@ class GapTracks:
 
     def _track(self, frame: int, field: Tensor) -> Tensor:
         tracks: dict[int, Tensor] = {}
-        if self._before and frame - self._gap.start < _REACH:
+        if self._last >= 0 and frame - self._gap.start < _REACH:
             step = self._flow.estimate(field, self._neighbour)
             self._onward = joined(self._onward, step) if len(self._onward) else step
-            self._neighbour, tracks[0] = field, self._onward
+            self._neighbour, tracks[self._last] = field, self._onward
         if frame in self._after:
-            tracks[len(self._fields) - 1] = self._after.pop(frame).float()
+            tracks[self._next] = self._after.pop(frame).float()
         return torch.cat([tracks.get(k, self._flow.estimate(field, to)) for k, to in enumerate(self._fields)])
 
     def _backwards(self, lines: Callable[[FrameRange], Tensor]) -> dict[int, Tensor]:
         frames = FrameRange(max(self._gap.start, self._gap.stop - _REACH), self._gap.stop)
         path = [proximity(lines(FrameRange(t, t + 1))) for t in frames]
-        steps = _steps([self._fields[-1], *reversed(path)])
+        steps = _steps([self._fields[self._next], *reversed(path)])
         tracks = (track.half() for track in accumulate(steps, joined))
         return dict(zip(reversed(range(frames.start, frames.stop)), tracks, strict=True))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ from anicolor.training.recipe import ADAPT, Recipe, recipes
 from anicolor.training.run import Position, Run
 from anicolor.training.team import Team
 
-__all__ = ["Order", "Precision", "Progress", "samples", "train", "train_stage", "validate"]
+__all__ = ["Order", "Precision", "Progress", "check_shares", "samples", "train", "train_stage", "validate"]
 
 _WARM_UP = 100  # steps in which the rate rises to its full value
 _COOL_DOWN = 0.3  # share of the steps, at the end, in which it falls to zero
@@ -67,6 +67,7 @@ class Order:
     With ``init``, a weights file, those weights are adapted to the data, and judged on frames of it that are held back.
     The examples of a step are worked through in ``accumulate`` parts, which takes less memory and changes no step. In
     ``bfloat16`` the networks calculate in half precision where torch's autocast does; weights and losses stay whole.
+    ``references`` is how many keyframes the model is built for, where it can be built for several.
     """
 
     model: str
@@ -80,6 +81,7 @@ class Order:
     init: str | None = None
     accumulate: int = 1
     precision: Precision = "float32"
+    references: int | None = None
 
     def stages(self) -> tuple[Recipe, ...]:
         """Return the model's stages with what this order changes."""
@@ -116,20 +118,14 @@ def train(run: Run, order: Order, team: Team, workers: int = 1) -> Iterator[Prog
     perceptual = PerceptualLoss(Path(order.vgg)).to(team.device) if order.vgg else None
     if perceptual is None and team.leads:
         run.log(note="no VGG19 weights given: the perceptual term is off")
-    if order.init:
-        colorizer = load_colorizer(order.model, Path(order.init), str(team.device))
-    else:
-        colorizer = model.part("colorizer").build(order.model).to(team.device)
+    colorizer = _built(order).to(team.device)
+    source.check(colorizer.traits.keyframes)
+    check_shares(order, team)
     stages = order.stages()
     for row in stages:
         if row.side % colorizer.traits.size_multiple:
             raise InputError(
                 f"a crop of {row.side} pixels: {row.model} needs a multiple of {colorizer.traits.size_multiple}"
-            )
-        if row.batch % (team.count * order.accumulate):
-            raise InputError(
-                f"{row.batch} examples a step in {team.count} processes and {order.accumulate} parts: "
-                f"expected a multiple of {team.count * order.accumulate}"
             )
     position = run.position()
     done = [row.stage for row in stages].index(position.stage) if position else 0
@@ -138,13 +134,42 @@ def train(run: Run, order: Order, team: Team, workers: int = 1) -> Iterator[Prog
         yield from train_stage(run, row, colorizer, objective, source, order, team, workers, held)
 
 
+def check_shares(order: Order, team: Team) -> None:
+    """Check that the examples of every step can be shared out.
+
+    Raises:
+        InputError: they cannot.
+    """
+    shares = team.count * order.accumulate
+    for row in order.stages():
+        if row.batch % shares:
+            raise InputError(
+                f"{row.batch} examples a step in {team.count} processes and {order.accumulate} parts: "
+                f"expected a multiple of {shares}"
+            )
+
+
+def _built(order: Order) -> Colorizer:
+    """Return the colorizer to train, with the weights to go on from or with random ones."""
+    build = entry(order.model).part("colorizer").build
+    colorizer: Colorizer = load_colorizer(order.model, Path(order.init)) if order.init else build(order.model)
+    wanted, taken = order.references, colorizer.traits.keyframes
+    if wanted is None or wanted == taken:
+        return colorizer
+    settings = colorizer.settings
+    if order.init or not is_dataclass(settings) or isinstance(settings, type) or not hasattr(settings, "references"):
+        raise InputError(f"{order.init or order.model} takes {taken} keyframes: leave --references out")
+    built: Colorizer = build(order.model, asdict(settings) | {"references": wanted})
+    return built
+
+
 class _Examples(Dataset[dict[str, Tensor]]):
-    def __init__(self, source: ClipSource, objective: Objective, seed: int) -> None:
-        self.source, self.objective, self.seed = source, objective, seed
+    def __init__(self, source: ClipSource, objective: Objective, seed: int, references: int) -> None:
+        self.source, self.objective, self.seed, self.references = source, objective, seed, references
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         return self.objective.prepare(
-            self.source.example(self.seed, number), np.random.default_rng((self.seed, number, 1))
+            self.source.example(self.seed, number, self.references), np.random.default_rng((self.seed, number, 1))
         )
 
 
@@ -189,7 +214,7 @@ def train_stage(
     team.align(modules.values())
     started = time.monotonic()
     between = True  # two steps: half a step, or a loss that is no number, is no state to go on from
-    examples = iter(_parts(source, objective, recipe, order, team, step, workers))
+    examples = iter(_parts(source, objective, recipe, order, team, step, workers, colorizer.traits.keyframes))
     try:
         while step < recipe.steps:
             parts = [{k: v.to(team.device) for k, v in next(examples).items()} for _ in range(order.accumulate)]
@@ -264,7 +289,7 @@ def validate(
     with _averaged(colorizer, averages):
         scores = []
         for number in range(examples):
-            example = (source or VALIDATION).example(0, number)
+            example = (source or VALIDATION).example(0, number, colorizer.traits.keyframes)
             error = (_painted(colorizer, example, number) - example.target).square().mean()
             scores.append(float(-10 * error.log10()))
     return float(np.mean(scores))
@@ -280,7 +305,7 @@ def samples(
     rows = []
     with _averaged(colorizer, averages):
         for number in range(examples):
-            example = (source or VALIDATION).example(0, number)
+            example = (source or VALIDATION).example(0, number, colorizer.traits.keyframes)
             painted = _painted(colorizer, example, number)
             rows.append(torch.cat((*example.references, example.lines.expand_as(painted), painted, example.target), 2))
     width = max(row.shape[2] for row in rows)
@@ -316,7 +341,14 @@ def _painted(colorizer: Colorizer, example: Example, number: int) -> Tensor:
 
 
 def _parts(
-    source: ClipSource, objective: Objective, recipe: Recipe, order: Order, team: Team, done: int, workers: int
+    source: ClipSource,
+    objective: Objective,
+    recipe: Recipe,
+    order: Order,
+    team: Team,
+    done: int,
+    workers: int,
+    references: int,
 ) -> DataLoader[dict[str, Tensor]]:
     """Return this process's parts of the examples of every step from ``done`` on, in order."""
     share = recipe.batch // (team.count * order.accumulate)
@@ -328,7 +360,11 @@ def _parts(
     ]
     options: dict[str, Any] = {"prefetch_factor": 3, "worker_init_fn": _one_thread} if workers else {}
     return DataLoader(
-        _Examples(source, objective, order.seed), batch_size=share, sampler=numbers, num_workers=workers, **options
+        _Examples(source, objective, order.seed, references),
+        batch_size=share,
+        sampler=numbers,
+        num_workers=workers,
+        **options,
     )
 
 

@@ -557,3 +557,11 @@ def test_lines_out_exists(anicolor, film, out):
 
 def test_a_bad_path_with_a_line_break_is_still_one_line(anicolor, tmp_path: Path):
     assert_error(anicolor("shots", tmp_path / "two\nlines"), USAGE, "no such file or folder")
+
+
+def test_examples_that_cannot_be_shared_out_leave_no_run_behind(anicolor, tmp_path):
+    outcome = anicolor(
+        "train", "opdm-small", "--out", tmp_path / "run", "--batch", 4, "--accumulate", 3, "--device", "cpu"
+    )
+    assert_error(outcome, USAGE, "4 examples a step in 1 processes and 3 parts: expected a multiple of 3")
+    assert files_in(tmp_path) == {}

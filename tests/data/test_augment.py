@@ -129,3 +129,27 @@ def test_a_frame_stands_between_warps_of_itself(passage: Passage, monkeypatch: p
             apart.append(np.abs(np.argwhere(ink).mean(axis=0) - (23.5, 31.5)).max())
     assert max(apart) > 2
     assert max(apart) < 20
+
+
+@pytest.mark.parametrize("references", [1, 2, 4])
+@pytest.mark.parametrize("warped", [0, 1])
+def test_any_number_of_keyframes_stays_with_its_drawings(
+    monkeypatch: pytest.MonkeyPatch, references: int, warped: int
+) -> None:
+    monkeypatch.setattr(module, "_WARPED", warped)
+    monkeypatch.setattr(module, "_SHIFTED", 0)
+    places = (*range(0, 2 * references, 2), 1)
+    values = np.arange(10, 10 + 2 * references, dtype=np.uint8)
+    lines = np.broadcast_to(values[:, None, None], (2 * references, 16, 16)).copy()
+    colours = np.broadcast_to(values[list(places), None, None, None], (references + 1, 16, 16, 3)).copy()
+    alone = 0
+    for seed in SEEDS:
+        changed = augment(Passage(colours, lines, places), np.random.default_rng(seed))
+        assert len(changed.colours) == len(changed.places) == references + 1
+        shown = [int(changed.lines[place][8, 8]) for place in changed.places]
+        assert [int(frame[8, 8, 0]) for frame in changed.colours] == shown
+        keyframes = list(changed.places[:-1])
+        assert keyframes == sorted(keyframes)
+        assert shown[-1] == 11
+        alone += len(set(keyframes)) == 1
+    assert (alone > 30) == (references == 1)

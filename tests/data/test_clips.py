@@ -51,6 +51,45 @@ def test_a_folder_gives_two_keyframes_a_frame_between_and_all_line_art_from_one_
     assert {gap for clip, gap in seen if clip == 1} == set(range(2, 9))
 
 
+@pytest.mark.parametrize("references", [1, 2, 3, 5])
+def test_keyframes_lie_evenly_and_the_frame_is_none_of_them(tmp_path: Path, references: int) -> None:
+    save_clip(tmp_path / "short", 4)
+    save_clip(tmp_path / "long", 15)
+    source = FolderClips(tmp_path)
+    seen = set()
+    for seed in range(60):
+        colours, lines, places = source.draw(np.random.default_rng(seed), references)
+        *keyframes, at = places
+        assert len(colours) == references + 1
+        assert keyframes[0] == 0
+        assert len(set(np.diff(keyframes))) <= 1
+        assert 0 < at < len(lines)
+        assert at not in keyframes
+        if references > 1:
+            assert keyframes[-1] == len(lines) - 1
+        assert [int(frame[0, 0, 1]) for frame in colours] == [int(lines[place][0].argmin()) for place in places]
+        seen.add(sum(keyframe < at for keyframe in keyframes))
+    assert seen == set(range(1, max(references, 2)))
+
+
+@pytest.mark.parametrize("references", [1, 3, 4])
+def test_an_example_has_as_many_references_as_are_asked_for(tmp_path: Path, references: int) -> None:
+    save_clip(tmp_path / "long", 15)
+    for source in (FolderClips(tmp_path), DrawnClips(sizes=(64, 64))):
+        for number in range(12):
+            example = source.example(0, number, references)
+            assert len(example.references) == len(example.reference_paint) == len(example.places) - 1 == references
+            assert len(example.reference_lines) == references
+
+
+def test_clips_too_short_for_so_many_keyframes_are_told(tmp_path: Path) -> None:
+    save_clip(tmp_path / "one", 6)
+    source = clip_source(("drawn", str(tmp_path)))
+    source.check(3)
+    with pytest.raises(InputError, match="clips of 6 frames at most: 4 keyframes and a frame between need 7"):
+        source.check(4)
+
+
 def test_numbers_without_a_partner_are_left_out(tmp_path: Path) -> None:
     save_clip(tmp_path / "one", 5)
     (tmp_path / "one" / "line" / "x7.png").unlink()
@@ -82,7 +121,7 @@ def test_a_frame_of_another_size_is_named(tmp_path: Path) -> None:
 class Plain(ClipSource):
     value: int
 
-    def draw(self, rng: np.random.Generator) -> Passage:
+    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:  # noqa: ARG002
         lines = np.full((3, 8, 8), rng.integers(256), np.uint8)
         return Passage(np.full((3, 8, 8, 3), self.value, np.uint8), lines, (0, 2, 1))
 

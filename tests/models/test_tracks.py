@@ -88,3 +88,13 @@ def test_a_keyframe_far_away_is_reached_directly(monkeypatch: pytest.MonkeyPatch
         for k, (end, close) in enumerate(((0, t <= 3), (12, t >= 9))):
             direct = DisFlow().estimate(fields[t : t + 1], fields[end : end + 1])[0]
             assert torch.allclose(flows[k], near[k] if close else direct, atol=0.1)
+
+
+def test_only_the_keyframes_beside_the_gap_are_tracked() -> None:
+    frames = FrameRange(5, 8)
+    several = GapTracks(lines_of, frames, [reference(index) for index in (0, 4, 8, 12)]).to(frames, lines_of(frames))
+    two = GapTracks(lines_of, frames, [reference(4), reference(8)]).to(frames, lines_of(frames))
+    assert several.shape == (3, 4, 2, SIDE, SIDE)
+    assert torch.equal(several[:, 1:3], two)
+    fields = proximity(drawings())
+    assert torch.equal(several[0, 3], DisFlow().estimate(fields[5:6], fields[12:13])[0])

@@ -309,3 +309,21 @@ def test_the_scenes_of_validation_are_not_trained_on(monkeypatch: pytest.MonkeyP
         return set(scenes)
 
     assert max(drawn(VALIDATION)) < min(drawn(DrawnClips()))
+
+
+def test_a_model_is_trained_for_one_reference(order: Order, tmp_path: Path) -> None:
+    order = replace(order, references=1, steps=1)
+    run = started(tmp_path, order)
+    assert {step.stage for step in go_on(run, order)} == {"offsets", "joint"}
+    assert load_colorizer("opdm-small", run.best).traits.keyframes == 1
+    adapted = replace(order, init=str(run.best))
+    list(go_on(started(tmp_path / "adapted", adapted), adapted))
+    other = replace(adapted, references=2)
+    with pytest.raises(InputError, match=r"best\.safetensors takes 1 keyframes: leave --references out"):
+        next(go_on(started(tmp_path / "other", other), other))
+
+
+def test_more_references_need_longer_clips(order: Order, tmp_path: Path) -> None:
+    order = replace(order, references=3)
+    with pytest.raises(InputError, match="clips of 4 frames at most: 3 keyframes and a frame between need 5"):
+        next(go_on(started(tmp_path, order), order))

@@ -53,7 +53,7 @@ TINY = {
 
 
 class OpdmColorizer(Colorizer):
-    """Paints every frame of a window from its references, given once if there is only one."""
+    """Paints every frame of a window from its references; the last of them again for those that are missing."""
 
     settings: OpdmSettings
 
@@ -65,6 +65,7 @@ class OpdmColorizer(Colorizer):
             window=1,
             alone=True,
             keyframes=settings.references,
+            anchors="between" if settings.references <= 2 else "any",
             size_multiple=settings.size_multiple,
             steps=settings.steps,
             tracked=settings.tracked,
@@ -110,14 +111,13 @@ class OpdmColorizer(Colorizer):
         lines = request.lines.to(self.device)
         tracks = request.tracks
         if tracks is not None:
-            times = self.settings.references // tracks.shape[1]
-            tracks = tracks.to(self.device).repeat(1, times, 1, 1, 1)
+            tracks = tracks.to(self.device)[:, [min(k, tracks.shape[1] - 1) for k in range(self.settings.references)]]
         return condition(lines, proximity(lines), known.images, known.structures, self._flow, tracks)
 
     def _keyframes(self, given: tuple[Reference, ...]) -> _Known:
         """Return what is known of the references, computed once for the same ones."""
         if self._known is None or self._known.given != given:
-            every = given if len(given) == self.settings.references else (given[0],) * self.settings.references
+            every = *given, *given[-1:] * (self.settings.references - len(given))
             images = torch.stack([r.image for r in every]).to(self.device)
             lines = torch.stack([r.lines for r in every]).to(self.device)
             if self.settings.inkless:

@@ -112,6 +112,21 @@ def test_a_single_keyframe_is_given_twice(colorizer: OpdmColorizer) -> None:
     assert torch.equal(alone, colorizer.colorize(request_of((one, one)), FrameNoise(0)))
 
 
+@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_model_may_be_built_for_any_number_of_keyframes(name: str, count: int) -> None:
+    torch.manual_seed(0)
+    colorizer = OpdmColorizer(replace(TINY[name], references=count))
+    assert (colorizer.traits.keyframes, colorizer.traits.anchors) == (count, "between" if count < 3 else "any")
+    torch.nn.init.normal_(colorizer.network.unet.leave.weight, std=0.1)
+    whole = colorizer.colorize(request_of(references(0, 3, 9)[:count]), FrameNoise(0))
+    given = references(0, 3, 9)[: min(count, 2)]
+    fewer = colorizer.colorize(request_of(given), FrameNoise(0))
+    assert torch.equal(fewer, whole) == (count < 3)
+    again = colorizer.colorize(request_of((*given, *given[-1:] * (count - len(given)))), FrameNoise(0))
+    assert torch.equal(fewer, again)
+
+
 def test_the_default_number_of_steps_is_the_settings_own(colorizer: OpdmColorizer) -> None:
     torch.nn.init.normal_(colorizer.network.unet.leave.weight, std=0.1)
     request = request_of(references(0, 3))

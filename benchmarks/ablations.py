@@ -24,6 +24,7 @@ import torch
 from anicolor.data.augment import Passage
 from anicolor.data.clips import ClipSource, DrawnClips, Example
 from anicolor.layers.perceptual import PerceptualLoss
+from anicolor.models.colorizer import Colorizer
 from anicolor.models.opdm.colorizer import PRESETS, OpdmColorizer
 from anicolor.models.opdm.network import OpdmSettings
 from anicolor.models.opdm.objective import JointObjective, JointWeights, OffsetObjective
@@ -34,7 +35,7 @@ from anicolor.training.run import Run
 from anicolor.training.team import Team
 
 NARROW = {"widths": (24, 40, 56, 72), "adapter_width": 16}
-SMALL = replace(PRESETS["opdm-small"], matching=32, steps=2, **NARROW)
+SMALL = replace(PRESETS["opdm-small"], matching=32, steps=2, mirrored=False, **NARROW)
 PAPER = replace(PRESETS["opdm"], blocks=1, reference_blocks=1, adapter_blocks=1, patch=2, steps=2, **NARROW)
 SAMPLING = (1, 2, 5, 10)
 
@@ -77,15 +78,16 @@ class Remembered(ClipSource):
     """Drawn scenes, drawn once for all rows."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[int, int], Example] = {}
+        self.known: dict[tuple[int, int, int], Example] = {}
 
-    def draw(self, rng: np.random.Generator) -> Passage:
-        return DrawnClips(sizes=(192, 256)).draw(rng)
+    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:
+        return DrawnClips(sizes=(192, 256)).draw(rng, references)
 
-    def example(self, seed: int, number: int) -> Example:
-        if (seed, number) not in self.known:
-            self.known[seed, number] = super().example(seed, number)
-        return self.known[seed, number]
+    def example(self, seed: int, number: int, references: int = 2) -> Example:
+        key = seed, number, references
+        if key not in self.known:
+            self.known[key] = super().example(*key)
+        return self.known[key]
 
 
 def main() -> None:
@@ -109,17 +111,25 @@ def main() -> None:
             whole = colorizer if (group, name) == ("paper", "all") else whole
             told(scores, group, name, score)
     if "steps" in asked.only:
-        ours = {"opdm-small, shipped": load_colorizer("opdm-small")}
-        for name, colorizer in {**({"paper, all": whole} if whole else {}), **ours}.items():
+        ours = load_colorizer("opdm-small")
+        for name, colorizer in {**({"paper, all": whole} if whole else {}), "opdm-small, shipped": ours}.items():
             for steps in SAMPLING:
-                colorizer.traits = replace(colorizer.traits, steps=steps)
-                told(scores, "steps", f"{name}, {steps}", validate(colorizer, {}))
+                told(scores, "steps", f"{name}, {steps}", validate(sampled(colorizer, steps), {}))
+        told(scores, "steps", "opdm-small, shipped, 1, mirrored", validate(sampled(ours, 1, mirrored=True), {}))
     print(json.dumps({"schema_version": 1, **vars(asked), "validation_psnr": scores}, indent=2, default=str))
 
 
 def told(scores: dict[str, dict[str, float]], group: str, name: str, score: float) -> None:
     scores.setdefault(group, {})[name] = round(score, 2)
     print(f"{group}, {name}: {score:.2f} dB", file=sys.stderr, flush=True)
+
+
+def sampled(colorizer: Colorizer, steps: int, *, mirrored: bool = False) -> OpdmColorizer:
+    """Return ``colorizer``, from now on sampled so: a weights file does not say how."""
+    assert isinstance(colorizer, OpdmColorizer)
+    colorizer.traits = replace(colorizer.traits, steps=steps)
+    colorizer.settings = replace(colorizer.settings, mirrored=mirrored)
+    return colorizer
 
 
 def trained(row: Row, asked: argparse.Namespace, source: ClipSource) -> tuple[OpdmColorizer, float]:
@@ -139,8 +149,7 @@ def trained(row: Row, asked: argparse.Namespace, source: ClipSource) -> tuple[Op
         recipe = replace(recipe, stage="joint", steps=asked.steps, unroll=2)
         joint = JointObjective(network, asked.crop, recipe.unroll, row.weights, perceptual)
         steps = list(train_stage(run, recipe, colorizer, joint, source, order, team, workers=0))
-        best = load_colorizer("opdm-small", run.best)
-    assert isinstance(best, OpdmColorizer)
+        best = sampled(load_colorizer("opdm-small", run.best), steps=recipe.unroll)
     return best, next(step.score for step in reversed(steps) if step.score is not None)
 
 

@@ -42,9 +42,9 @@ __all__ = ["command"]
 @click.option("--borrow-keyframes", is_flag=True, help="Paint a shot without a keyframe from the nearest elsewhere.")
 @click.option("--model", type=click.Choice([e.name for e in CATALOG]), default=DEFAULT, show_default=True)
 @click.option("--weights", type=options.FilmPath, help="Weights of the model. [default: the shipped ones]")
-@click.option("--steps", type=click.IntRange(1, 500), help="Sampling steps. [default: the model's]")
-@click.option("--references", type=click.IntRange(1), help="Keyframes for one frame, at most. [default: the model's]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@options.steps
+@options.references
+@options.seed
 @click.option("--batch", type=click.IntRange(1), help="Frames painted at once. [default: 8 on CUDA, else 1]")
 @click.option(
     "--precision",
@@ -60,13 +60,7 @@ __all__ = ["command"]
     show_default=True,
     help="Longer side of the frames that the network sees.",
 )
-@click.option(
-    "--finish",
-    type=click.Choice(["flat", "raw"]),
-    default="flat",
-    show_default=True,
-    help="flat: the keyframes' exact colours, where they are painted flat; raw: the network's.",
-)
+@options.finish
 @click.option(
     "--line-colour",
     type=click.Choice(["keyframe", "multiply"]),

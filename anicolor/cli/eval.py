@@ -91,10 +91,11 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
     "--every", type=click.IntRange(1), default=16, show_default=True, help="Frames between the keyframes of a clip."
 )
 @click.option("--weights", type=options.FilmPath, help="Weights of the model. [default: the shipped ones]")
-@click.option("--steps", type=click.IntRange(1, 500), help="Sampling steps. [default: the model's]")
-@click.option("--references", type=click.IntRange(1), help="Keyframes for one frame, at most. [default: the model's]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@options.steps
+@options.references
+@options.seed
 @click.option("--size", type=click.IntRange(32), default=640, show_default=True, help="As in colorize.")
+@options.finish
 @click.option("--keep", type=options.FilmPath, help="Folder for what --model paints. [default: thrown away]")
 @click.option("--html", type=options.FilmPath, help="Write a page with curves, worst frames and shots.")
 @options.rate
@@ -221,7 +222,8 @@ def _painted(
     from anicolor.trials import paint_clip, spaced
 
     colorizer = load_colorizer(model, more["weights"], device)
-    settings = Settings("none", more["steps"], more["seed"], more["size"], borrow=True, references=more["references"])
+    wishes = {name: more[name] for name in ("steps", "seed", "size", "finish", "references")}
+    settings = Settings("none", borrow=True, **wishes)
     scratch = Path(after.enter_context(tempfile.TemporaryDirectory(prefix="anicolor-eval-")))
     for clip, name in _clips(data, scratch, more):
         with open_film(clip.color) as true, open_film(clip.line) as art:

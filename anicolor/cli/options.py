@@ -7,7 +7,20 @@ from pathlib import Path
 
 import click
 
-__all__ = ["FilmPath", "as_json", "device", "matrix", "out", "overwrite", "quiet", "rate"]
+__all__ = [
+    "FilmPath",
+    "as_json",
+    "device",
+    "finish",
+    "matrix",
+    "out",
+    "overwrite",
+    "quiet",
+    "rate",
+    "references",
+    "seed",
+    "steps",
+]
 
 FilmPath = click.Path(path_type=Path)
 
@@ -37,4 +50,16 @@ matrix = click.option(
 )
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.", metavar="NAME"
+)
+steps = click.option("--steps", type=click.IntRange(1, 500), help="Sampling steps. [default: the model's]")
+references = click.option(
+    "--references", type=click.IntRange(1), help="Keyframes for one frame, at most. [default: the model's]"
+)
+seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+finish = click.option(
+    "--finish",
+    type=click.Choice(["flat", "raw"]),
+    default="flat",
+    show_default=True,
+    help="flat: the keyframes' exact colours, where they are painted flat; raw: the network's.",
 )

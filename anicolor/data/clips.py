@@ -107,8 +107,11 @@ class ClipSource(ABC):
         lines = _lines(degrade(clean, rng) if self.augmented else clean)
         return Example(colour[-1], colour[:-1], paint[-1], paint[:-1], lines, places)
 
-    def parted(self) -> tuple[ClipSource, ClipSource | None]:
-        """Return the source without the frames that are held back, and these alone, as they are, if there are any."""
+    def parted(self, references: int = 2) -> tuple[ClipSource, ClipSource | None]:  # noqa: ARG002
+        """Return the source without the frames that are held back, and these alone, as they are, if there are any.
+
+        Of a clip enough frames are held back for examples with ``references`` keyframes, or none.
+        """
         return self, None
 
 
@@ -226,18 +229,19 @@ class FolderClips(ClipSource):
     def longest(self) -> int:
         return max(map(len, self.clips))
 
-    def parted(self) -> tuple[ClipSource, ClipSource | None]:
-        """Hold back the last fifth of each clip of 15 frames or more."""
+    def parted(self, references: int = 2) -> tuple[ClipSource, ClipSource | None]:
+        """Hold back the last fifth of each clip that is long enough: of 15 frames or more for two keyframes."""
         rest, held = copy(self), copy(self)
-        rest.clips = [clip[: len(clip) - _held(clip)] for clip in self.clips]
-        held.clips = [clip[len(clip) - _held(clip) :] for clip in self.clips if _held(clip)]
+        counts = [_held(clip, references) for clip in self.clips]
+        rest.clips = [clip[: len(clip) - count] for clip, count in zip(self.clips, counts, strict=True)]
+        held.clips = [clip[len(clip) - count :] for clip, count in zip(self.clips, counts, strict=True) if count]
         held.augmented = False
         return rest, held if held.clips else None
 
 
-def _held(clip: Sequence[object]) -> int:
+def _held(clip: Sequence[object], references: int) -> int:
     count = len(clip) // _HELD_BACK
-    return count if count >= _shortest(2) else 0
+    return count if count >= _shortest(references) else 0
 
 
 @dataclass(frozen=True)
@@ -256,9 +260,9 @@ class MixedClips(ClipSource):
     def longest(self) -> int:
         return min(source.longest for source in self.sources)
 
-    def parted(self) -> tuple[ClipSource, ClipSource | None]:
+    def parted(self, references: int = 2) -> tuple[ClipSource, ClipSource | None]:
         """Hold back what the sources hold back."""
-        rest, held = zip(*(source.parted() for source in self.sources), strict=True)
+        rest, held = zip(*(source.parted(references) for source in self.sources), strict=True)
         kept = {n: source for n, source in enumerate(held) if source is not None}
         unseen = MixedClips(tuple(kept.values()), tuple(self.shares[n] for n in kept), augmented=False)
         return MixedClips(rest, self.shares), unseen if kept else None

@@ -52,10 +52,12 @@ def plan(length: int, keyframes: Sequence[int], traits: Traits) -> tuple[Window,
     borders = [-1, *(k for k in keyframes if 0 <= k < length), length]
     windows = []
     for before, after in pairwise(borders):
-        for start in range(before + 1, after, traits.window):
-            new = FrameRange(start, min(start + traits.window, after))
-            gap = FrameRange(before + 1, after)
+        gap = FrameRange(before + 1, after)
+        start = gap.start
+        while start < gap.stop:
+            new = _new(FrameRange(start, min(start + traits.window, gap.stop)), keyframes, traits)
             windows.append(Window(_handed(new, length, traits), new, gap, _anchors(new, keyframes, traits)))
+            start = new.stop
     return tuple(windows)
 
 
@@ -130,6 +132,15 @@ def paint(
         painted = torch.cat((painted, colours))[-overlap:] if overlap else None
         stop = window.new.stop
         yield window.new, colours[..., :height, :width]
+
+
+def _new(frames: FrameRange, keyframes: Sequence[int], traits: Traits) -> FrameRange:
+    """Return as many of ``frames`` as go into one window: those that are painted alone keep their own anchors."""
+    if not traits.alone:
+        return frames
+    anchors = [_anchors(FrameRange(frame, frame + 1), keyframes, traits) for frame in frames]
+    same = next((n for n, found in enumerate(anchors) if found != anchors[0]), len(anchors))
+    return FrameRange(frames.start, frames.start + same)
 
 
 def _handed(new: FrameRange, length: int, traits: Traits) -> FrameRange:

@@ -22,6 +22,7 @@ PAPER = 0.8
 
 _REACHES = (1, 3)  # pixels: side by side, and on both sides of the pixels between two colours
 _ENCLOSED = 0.17  # of a patch's round: so much against one that it may not touch, and it gives way
+_MOSTLY = 0.5  # of what it touches of larger ones: with less it lies where it may
 _FAR = 0.1  # of the squared distance to the colour that it would take: another one must be nearer than this
 _ROUNDS = 4
 
@@ -37,11 +38,12 @@ def contacts(labels: _Whole, paper: _Flags, reach: int) -> _Whole:
     """
     pairs = []
     for field, open_ in ((labels, paper), (labels.T, paper.T)):
-        there = len(field) - reach
-        apart = field[:-reach] != field[reach:]
+        there = max(len(field) - reach, 0)
+        near, far = field[:there], field[reach:]
+        apart = near != far
         for step in range(reach + 1):
             apart &= open_[step : there + step]
-        pairs.append(np.stack((field[:-reach][apart], field[reach:][apart]), axis=1))
+        pairs.append(np.stack((near[apart], far[apart]), axis=1))
     return np.sort(np.concatenate(pairs), axis=1)
 
 
@@ -100,7 +102,9 @@ class _Patches:
         length = self.lengths.max(axis=1)
         wrong = np.where(may[self.families[small], beside], 0, length)
         against = np.bincount(small, wrong, len(self.areas))
-        giving = (against > 0) & (against >= _ENCLOSED * 2 * np.sqrt(np.pi * self.areas))
+        beside_any = np.bincount(small, length, len(self.areas))
+        rounds = 2 * np.sqrt(np.pi * self.areas)
+        giving = (against > 0) & (against >= _ENCLOSED * rounds) & (against >= _MOSTLY * beside_any)
         chosen = self.families.copy()
         votes = np.zeros((int(giving.sum()), len(touching)))
         forbidden = np.zeros_like(votes, dtype=bool)

@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from anicolor.lines.distance import nearest
@@ -21,15 +23,15 @@ _BLANK = 0.98  # drawings lighter than this show paint alone
 _FLAT = 0.8  # of the paint is in few colours: shading is left as it is
 _FEWEST, _RAREST = 8, 0.0001  # pixels, and share of the paint, that make a colour one of them
 _NEAR = 0.03  # of each channel, on average: paint this close is meant to be the colour
-_SAME = 0.03  # of the distance in RGB: in a keyframe, pixels this close show the colour
 _NEXT = np.ones((3, 3), np.uint8)
 _BESIDE = np.ones((9, 9), np.uint8)  # pixels: lines so close to a patch lie on its paint
+_SAME = 0.03  # of the distance in RGB: pixels of a keyframe this close show the colour, however few they are
 _STEP = 0.02  # of the distance in RGB: a gradient goes in steps as small as this
 _MOST = 200  # families: with more, the paint is shaded after all, and borders say nothing
 _REACHES = (1, 2, 3, 5, 7)  # pixels: what is painted with soft borders touches across them
 _SEEN = 2  # contacts make two colours touch
+_MOST_STEPS = 2000  # colours in them: with more, they would take too long
 _DEPTH = 65535
-_PAIRS = 2**20  # compared at a time: few enough for a processor's cache
 
 _Whole = npt.NDArray[np.int64]
 
@@ -50,11 +52,12 @@ class Palette:
         """Return ``paint`` ``[3, H, W]`` with what is close to one of the colours in exactly that colour.
 
         And without smears: where two colours touch on the open paper of ``drawing`` ``[3, H, W]`` that no keyframe
-        shows so, the smaller patch gives way, and the paint under the lines at its border with it.
+        shows so, the smaller patch gives way, whatever it was painted in, and the paint under the lines at its border
+        with it.
         """
         distance, labels = self._nearest(paint)
         snapped = torch.where(distance <= _NEAR * 3**0.5, self._painted(labels), paint)
-        if len(self.touching) > _MOST:
+        if len(self.touching) > _MOST or len(self.colours) > _MOST_STEPS:
             return snapped
         paper = (drawing.amin(dim=0) > PAPER).numpy()
         shown = self.families[labels.numpy()]
@@ -66,7 +69,7 @@ class Palette:
         for family in np.unique(settled[moved]).tolist():
             there = torch.from_numpy(np.flatnonzero(moved & (settled == family)))
             colours = self.colours[torch.from_numpy(self.families == family)]
-            flat[:, there] = colours[torch.cdist(given[:, there].T, colours).argmin(dim=1)].T
+            flat[:, there] = colours[torch.from_numpy(_nearest(colours, given[:, there].T)[1])].T
         under = np.flatnonzero((cv2.dilate(moved.astype(np.uint8), _BESIDE) > 0) & ~paper)
         flat[:, torch.from_numpy(under)] = flat[:, torch.from_numpy(nearest(paper).ravel()[under])]
         flat = flat.view_as(paint)
@@ -78,10 +81,8 @@ class Palette:
 
     def _nearest(self, paint: Tensor) -> tuple[Tensor, Tensor]:
         """Return how far the nearest colour is, and which it is, ``[H, W]`` each."""
-        pixels = torch.split(paint.flatten(1).T, max(1, _PAIRS // len(self.colours)))
-        found = [torch.cdist(part, self.colours).min(dim=1) for part in pixels]
-        distance, labels = (torch.cat(part).view(paint.shape[1:]) for part in zip(*found, strict=True))
-        return distance, labels
+        distance, labels = _nearest(self.colours, paint.flatten(1).T)
+        return torch.from_numpy(distance).view(paint.shape[1:]), torch.from_numpy(labels).view(paint.shape[1:])
 
 
 class PaletteSamples:
@@ -102,11 +103,16 @@ class PaletteSamples:
         self._counts.update(dict(zip(keys[often].tolist(), counts[often].tolist(), strict=True)))
         self._seen += int(blank.sum())
         if often.any():
-            distance, row = torch.cdist(_unpacked(keys), _unpacked(keys[often])).min(dim=1)
-            shown = np.where(distance.numpy() < _SAME, row.numpy(), -1)[which].reshape(drawing.shape[1:])
+            distance, row = _nearest(_unpacked(keys[often]), _unpacked(keys))
+            shown = row[which].reshape(drawing.shape[1:])
+            exact = (distance < _SAME)[which].reshape(shown.shape)
+            field = shown.astype(np.float32)
+            inside = cv2.erode(field, _NEXT) == cv2.dilate(field, _NEXT)
+            shown[~(exact | inside)] = -1  # only smooths a border
             self._touch(keys[often], shown, (drawing.amin(dim=0) > PAPER).numpy())
 
     def _touch(self, keys: _Whole, shown: _Whole, paper: npt.NDArray[np.bool_]) -> None:
+        """Count what touches in a keyframe that shows the rows ``shown`` ``[H, W]`` of ``keys`` ``[N]``, or -1."""
         found = np.concatenate([contacts(shown, paper, reach) for reach in _REACHES])
         pairs, counts = np.unique(found[found[:, 0] >= 0], axis=0, return_counts=True)
         for (a, b), count in zip(keys[pairs].tolist(), counts.tolist(), strict=True):
@@ -118,12 +124,13 @@ class PaletteSamples:
         if not kept or sum(self._counts[key] for key in kept) < _FLAT * self._seen:
             return None
         colours = _unpacked(np.array(kept, np.int64))
-        count, families = connected_components(torch.cdist(colours, colours).numpy() < _STEP)
-        row = dict(zip(kept, families.tolist(), strict=True))
+        steps = cKDTree(colours).query_pairs(_STEP, output_type="ndarray")
+        edges = coo_array((np.ones(len(steps)), steps.T), shape=(len(kept), len(kept)))
+        count, families = connected_components(edges, directed=False)
         touching = np.zeros((count, count), dtype=bool)
-        for (a, b), seen in self._contacts.items():
-            if seen >= _SEEN and a in row and b in row:
-                touching[row[a], row[b]] = touching[row[b], row[a]] = True
+        shown = np.array(list(self._contacts), np.int64)[[n >= _SEEN for n in self._contacts.values()]]
+        for pair in families[_nearest(colours, _unpacked(shown.ravel()))[1].reshape(-1, 2)]:
+            touching[tuple(pair)] = touching[tuple(pair[::-1])] = True
         return Palette(colours, families.astype(np.int64), touching)
 
 
@@ -132,6 +139,12 @@ def _between(paint: Tensor, flat: Tensor) -> Tensor:
     colours = flat.permute(1, 2, 0).numpy()
     darkest, brightest = (torch.from_numpy(reach(colours, _NEXT)).permute(2, 0, 1) for reach in (cv2.erode, cv2.dilate))
     return ((paint > darkest - _STEP) & (paint < brightest + _STEP)).all(dim=0)
+
+
+def _nearest(colours: Tensor, points: Tensor) -> tuple[npt.NDArray[np.float64], _Whole]:
+    """Return for each of ``points`` ``[M, 3]`` how far the nearest of ``colours`` ``[N, 3]`` is, and which."""
+    distance, row = cKDTree(colours).query(points, workers=-1)
+    return distance, row.astype(np.int64)
 
 
 def _unpacked(keys: _Whole) -> Tensor:

@@ -111,15 +111,16 @@ def train(run: Run, order: Order, team: Team, workers: int = 1) -> Iterator[Prog
     model = entry(order.model)
     torch.manual_seed(order.seed)
     source, held = clip_source(order.data), None
-    if order.init:
-        source, held = source.parted()
-        if held is None and team.leads:
-            run.log(note="no clip is long enough to hold frames back: judged on drawn scenes")
     perceptual = PerceptualLoss(Path(order.vgg)).to(team.device) if order.vgg else None
     if perceptual is None and team.leads:
         run.log(note="no VGG19 weights given: the perceptual term is off")
     colorizer = _built(order).to(team.device)
-    source.check(colorizer.traits.keyframes)
+    references = colorizer.traits.keyframes
+    if order.init:
+        source, held = source.parted(references)
+        if held is None and team.leads:
+            run.log(note="no clip is long enough to hold frames back: judged on drawn scenes")
+    source.check(references)
     check_shares(order, team)
     stages = order.stages()
     for row in stages:

@@ -184,6 +184,17 @@ def test_keyframes_of_a_model_may_be_named_and_its_frames_kept(anicolor, clips, 
     assert str(kept / "disc") in again.err
 
 
+def test_a_model_is_scored_with_the_finish_that_is_asked_for(anicolor, clips, weights, tmp_path):
+    asked = ("--model", "opdm-small", "--weights", weights, "--data", clips / "disc", "--size", 64, "--psnr", "--json")
+    psnr = {}
+    for finish in ("flat", "raw"):
+        kept = ("--finish", finish, "--keep", tmp_path / finish, "--device", "cpu")
+        _, rows = scores(anicolor("eval", *asked, *kept))
+        psnr[finish] = rows["psnr", "rgb"]["mean"]
+    assert psnr["flat"] != psnr["raw"]
+    assert files_in(tmp_path / "flat") != files_in(tmp_path / "raw")
+
+
 @pytest.mark.slow
 def test_drawn_scenes_are_data(anicolor):
     facts, rows = scores(anicolor("eval", "--model", "copy", "--data", "drawn", "--clips", "2", "--psnr", "--json"))

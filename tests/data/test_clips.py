@@ -82,6 +82,18 @@ def test_an_example_has_as_many_references_as_are_asked_for(tmp_path: Path, refe
             assert len(example.reference_lines) == references
 
 
+def test_as_many_frames_are_held_back_as_the_keyframes_need(tmp_path: Path) -> None:
+    save_clip(tmp_path / "one", 16)
+    assert FolderClips(tmp_path).parted(3)[1] is None
+    _, held = FolderClips(tmp_path).parted(2)
+    assert held is not None
+    assert held.longest == 3
+    save_clip(tmp_path / "two", 25)
+    _, held = FolderClips(tmp_path).parted(3)
+    assert held is not None
+    assert len(held.example(0, 0, 3).references) == 3
+
+
 def test_clips_too_short_for_so_many_keyframes_are_told(tmp_path: Path) -> None:
     save_clip(tmp_path / "one", 6)
     source = clip_source(("drawn", str(tmp_path)))

@@ -155,6 +155,19 @@ def test_a_batch_is_of_frames_that_are_painted_alone():
     assert [len(request.lines) for request in together.requests] == [2, 2, 2, 1]
 
 
+@pytest.mark.parametrize(("anchors", "most"), [("between", 1), ("between", 2), ("any", 1), ("any", 3)])
+def test_frames_of_a_batch_keep_their_own_references(anchors, most):
+    lines, references = a_shot(length=24, keyframes=(0, 6, 17, 23))
+    of_frames = []
+    for batch in (1, 4, 8):
+        recorder = Recorder(Traits(window=1, keyframes=3, anchors=anchors, alone=True))
+        painted_by(recorder, lines, references, most=most, batch=batch)
+        asked = ((seed, r.references) for r in recorder.requests for seed in r.seeds)
+        of_frames.append({seed: [reference.index for reference in given] for seed, given in asked})
+        assert max(len(request.lines) for request in recorder.requests) <= batch
+    assert of_frames[0] == of_frames[1] == of_frames[2]
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_networks_calculate_in_the_precision_that_is_asked_for(precision):
     seen = set()

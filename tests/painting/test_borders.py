@@ -38,6 +38,14 @@ def test_contacts_are_pairs_so_far_apart_with_paper_all_the_way() -> None:
     assert contacts(labels, paper, 9).tolist() == []
 
 
+@pytest.mark.parametrize("length", range(1, 9))
+@pytest.mark.parametrize("reach", [1, 3, 7])
+def test_contacts_of_short_pages(length: int, reach: int) -> None:
+    labels = np.arange(length)[None]
+    found = contacts(labels, np.ones_like(labels, dtype=bool), reach)
+    assert found.tolist() == [[n, n + reach] for n in range(length - reach)]
+
+
 def test_a_smear_on_open_paper_takes_the_colour_around_it() -> None:
     labels, paper = scene()
     smeared = labels.copy()

@@ -151,5 +151,5 @@ def build(name: str, settings: dict[str, object] | None = None) -> OpdmColorizer
         return OpdmColorizer(preset)
     widths = settings.get("widths")
     known = {**settings, "widths": tuple(widths)} if isinstance(widths, list) else settings
-    known |= {"steps": preset.steps, "mirrored": preset.mirrored}
-    return OpdmColorizer(OpdmSettings(**known))  # type: ignore[arg-type]
+    sampling = {"steps": preset.steps, "mirrored": preset.mirrored}
+    return OpdmColorizer(OpdmSettings(**{**known, **sampling}))  # type: ignore[arg-type]

@@ -243,9 +243,9 @@ def test_adapted_weights_are_judged_on_frames_that_are_held_back(
         return 20.0
 
     monkeypatch.setattr(loop, "validate", judged)
-    monkeypatch.setattr(FolderClips, "parted", lambda clips: (clips, clips))
+    monkeypatch.setattr(FolderClips, "parted", lambda clips, _: (clips, clips))
     list(go_on(started(tmp_path / "held", adapting), adapting))
-    monkeypatch.setattr(FolderClips, "parted", lambda clips: (clips, None))
+    monkeypatch.setattr(FolderClips, "parted", lambda clips, _: (clips, None))
     run = started(tmp_path / "short", adapting)
     list(go_on(run, adapting))
     assert [type(source) for source in asked] == [FolderClips, FolderClips, type(None), type(None)]

@@ -50,9 +50,9 @@ def contacts(labels: _Whole, paper: _Flags, reach: int) -> _Whole:
 def settle(labels: _Whole, paper: _Flags, paint: _Real, colours: _Real, families: _Whole, touching: _Flags) -> _Whole:
     """Return families ``labels`` ``[H, W]`` whose borders on ``paper`` ``[H, W]`` are ``touching`` ``[F, F]``.
 
-    ``families`` ``[N]`` tells which one each of the ``colours`` ``[N, 3]`` is of. A patch with a sixth of its round
-    against larger ones that it may not touch takes the family of most of them, or one that may touch them all and is
-    far nearer to its ``paint`` ``[3, H, W]``. What is not on paper stays.
+    ``families`` ``[N]`` tells which one each of the ``colours`` ``[N, 3]`` is of. A patch with a sixth of its round,
+    and half of what it touches, against larger ones that it may not touch takes the family of most of them, or one that
+    may touch them all and is far nearer to its ``paint`` ``[3, H, W]``. What is not on paper stays.
     """
     patches = label(np.where(paper, labels + 1, 0), connectivity=1, background=0)
     graph = _Patches.of(patches, labels, paint)

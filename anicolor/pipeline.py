@@ -25,9 +25,11 @@ from anicolor.media.sequence import read_picture
 from anicolor.media.write import Preset, Sink, check_output, create
 from anicolor.models.colorizer import Colorizer, Reference
 from anicolor.models.windows import Precision, fit, network_size, paint
-from anicolor.painting.finish import covers_drawing, finish, opacity, paint_layer
+from anicolor.painting.finish import confidence_layer, covers_drawing, finish, opacity, paint_layer
+from anicolor.painting.flat import flatten
 from anicolor.painting.ink import InkColours, InkSamples
 from anicolor.painting.palette import Palette, PaletteSamples
+from anicolor.painting.soft import soften
 from anicolor.shots.detect import find_shots
 from anicolor.shots.holds import film_holds, held_in
 
@@ -38,7 +40,7 @@ _GPU_BATCH = 8  # frames: on a CPU more than one at once only costs memory
 
 
 LineColour = Literal["keyframe", "multiply"]
-Finish = Literal["flat", "raw"]
+Finish = Literal["flat", "soft", "raw"]
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,11 @@ class Settings:
     ``lines`` names an extractor; ``auto`` takes the frames as line art, and refuses finished colour frames. With
     ``holds`` a drawing that is held is painted once, and written for each of its frames. ``line_colour`` is
     ``keyframe`` (lines look as the keyframes show them) or ``multiply`` (the drawing multiplied with the paint).
-    ``finish`` is ``flat`` (where keyframes are painted flat, paint close to one of their colours is that colour) or
-    ``raw``. ``references`` keyframes at most are given to the model for one frame (None: as many as it takes).
-    ``batch`` frames are painted at once where a model can (None: several on a GPU, one elsewhere), with networks that
-    calculate in ``precision``.
+    ``finish`` is ``flat`` (the keyframes' exact colours, where they are painted flat; else as ``soft``), ``soft``
+    (raised to the frame's size without crossing a line) or ``raw``; ``gap`` is the widest gap in the lines, in pixels,
+    that it closes (None: by the frame's size). ``references`` keyframes at most are given to the model for one frame
+    (None: as many as it takes). ``batch`` frames are painted at once where a model can (None: several on a GPU, one
+    elsewhere), with networks that calculate in ``precision``.
     """
 
     lines: str = "auto"
@@ -63,6 +66,7 @@ class Settings:
     holds: bool = True
     line_colour: LineColour = "keyframe"
     finish: Finish = "flat"
+    gap: int | None = None
     references: int | None = None
     batch: int | None = None
     precision: Precision = "float32"
@@ -234,10 +238,11 @@ def _paint_shot(
     whole = _covers(film, plan)
     written = 0
     with _memory(size):
-        for new, colours in painted:
+        for new, made in painted:
             yield from _write_given(sink, plan.keyframes, holds[written : new.start])
-            for index, colour in zip(new, colours, strict=True):
-                finished = _finished(colour, *window.picture(index), look, settings, covered=whole)
+            for place, index in enumerate(new):
+                confidence = None if made.confidence is None else made.confidence[place]
+                finished = _finished(made.frames[place], confidence, *window.picture(index), look, settings, whole)
                 for frame in holds[index].frames:
                     sink.write(frame, finished)
                     yield frame
@@ -265,12 +270,22 @@ def _write_given(sink: Sink, keyframes: Sequence[KeyframeFile], holds: Sequence[
 
 
 def _finished(
-    colour: Tensor, picture: Picture, lines: Tensor, look: _Look, settings: Settings, *, covered: bool
+    colour: Tensor,
+    confidence: Tensor | None,
+    picture: Picture,
+    lines: Tensor,
+    look: _Look,
+    settings: Settings,
+    covered: bool,
 ) -> Picture:
     drawing = _drawing_of(picture, settings)
-    layer = paint_layer(colour, lines, (picture.height, picture.width))
+    size = picture.height, picture.width
+    layer, enlarged = paint_layer(colour, lines, size), max(size) / max(colour.shape[1:])
     if look.palette is not None:
-        layer = look.palette.flatten(layer, drawing)
+        sure = None if confidence is None else confidence_layer(confidence, size)
+        layer = flatten(look.palette, layer, drawing, sure, gap=settings.gap, enlarged=enlarged)
+    elif settings.finish != "raw":
+        layer = soften(layer, drawing, gap=settings.gap, enlarged=enlarged)
     frame = finish(layer, drawing, look.ink)
     alpha = picture.alpha
     if alpha is not None and not covered:

@@ -61,6 +61,7 @@ __all__ = ["command"]
     help="Longer side of the frames that the network sees.",
 )
 @options.finish
+@options.gap
 @click.option(
     "--line-colour",
     type=click.Choice(["keyframe", "multiply"]),
@@ -99,6 +100,7 @@ def command(
     precision: Any,
     size: int,
     finish: Any,
+    gap: int | None,
     line_colour: Any,
     preset: Any,
     rate: Fraction | None,
@@ -126,18 +128,19 @@ def command(
     where = pick_device(device)
     held_once = holds or xdts is not None
     settings = Settings(
-        lines,
-        steps,
-        seed,
-        size,
-        borrow_keyframes,
-        preset,
-        held_once,
-        line_colour,
-        finish,
-        references,
-        batch,
-        precision,
+        lines=lines,
+        steps=steps,
+        seed=seed,
+        size=size,
+        borrow=borrow_keyframes,
+        preset=preset,
+        holds=held_once,
+        line_colour=line_colour,
+        finish=finish,
+        gap=gap,
+        references=references,
+        batch=batch,
+        precision=precision,
     )
     with open_film(film, rate=rate, matrix=matrix) as source:
         check_target(out, source, settings, overwrite=overwrite, resume=resume)

@@ -12,6 +12,7 @@ __all__ = [
     "as_json",
     "device",
     "finish",
+    "gap",
     "matrix",
     "out",
     "overwrite",
@@ -58,8 +59,12 @@ references = click.option(
 seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 finish = click.option(
     "--finish",
-    type=click.Choice(["flat", "raw"]),
+    type=click.Choice(["flat", "soft", "raw"]),
     default="flat",
     show_default=True,
-    help="flat: the keyframes' exact colours, where they are painted flat; raw: the network's.",
+    help="flat: the keyframes' exact colours, where they are painted flat; soft: shading, kept inside the lines;"
+    " raw: the network's.",
+)
+gap = click.option(
+    "--gap", type=click.IntRange(0), help="Widest gap in the lines that bounds a fill, in pixels. [default: by size]"
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from anicolor.evaluation.curve import Scale, scale_of, sparkline, there
-from anicolor.evaluation.gallery import HEAT_TICKS, Thumbnail, WorstFrame
+from anicolor.evaluation.curve import sparkline
+from anicolor.evaluation.gallery import HEAT_TICKS, Thumbnail, WorstFrame, heat_colours
 from anicolor.evaluation.scores import Evaluation, Series
-from anicolor.evaluation.words import counted, score, short_name, span
+from anicolor.evaluation.words import score, short_name
+from anicolor.pages.curve import Scale, scale_of, there
+from anicolor.pages.image import img
+from anicolor.pages.words import counted, span
 
 __all__ = ["shot_cards", "worst_frames"]
 
@@ -49,9 +51,10 @@ def _ranked(evaluations: Sequence[Evaluation]) -> str:
 
 def _heat_legend() -> str:
     ticks = "".join(f"<span>{level}</span>" for level in HEAT_TICKS)
+    ramp = f"background:linear-gradient(to right, {', '.join(heat_colours())})"
     return (
         '<span class="heat">error: largest difference of a channel, in levels'
-        f'<span><i class="ramp"></i><span class="levels">{ticks}</span></span></span>'
+        f'<span><i class="ramp" style="{ramp}"></i><span class="levels">{ticks}</span></span></span>'
     )
 
 
@@ -60,7 +63,7 @@ def _frame(place: int, film: Evaluation, frame: WorstFrame, *, is_named: bool) -
     at = film.numbers[frame.frame]
     shown = {"Truth": frame.truth, "Result": frame.result, "Error": frame.error}
     pictures = "".join(
-        f'<figure class="{kind.lower()}">{_image(image, frame.width, frame.height, f"{kind}, frame {at}")}'
+        f'<figure class="{kind.lower()}">{img(image, frame.width, frame.height, f"{kind}, frame {at}")}'
         f"<figcaption>{kind}</figcaption></figure>"
         for kind, image in shown.items()
         if image is not None
@@ -102,7 +105,7 @@ def _shot(film: Evaluation, shot: int, thumbnail: Thumbnail | None, scale: Scale
     picture, worst = '<span class="none">no scored frame</span>', ""
     if thumbnail is not None:
         worst = f"worst: frame {film.numbers[thumbnail.frame]}"
-        picture = _image(thumbnail.image, thumbnail.width, thumbnail.height, f"shot {shot}, {worst}")
+        picture = img(thumbnail.image, thumbnail.width, thumbnail.height, f"shot {shot}, {worst}")
     values = film.series[0].frames[frames.start : frames.stop] if film.series else ()
     spark = sparkline(values, scale) if scale is not None and any(there(values)) else ""
     numbers = span(film.numbers[frames.start : frames.stop])
@@ -120,8 +123,3 @@ def _means(film: Evaluation, shot: int) -> str:
         return shown
     count = len(rows) - _ON_CARD
     return f'{shown}<details><summary>{count} more</summary><dl class="numbers">{more}</dl></details>'
-
-
-def _image(image: bytes, width: int, height: int, text: str) -> str:
-    data = base64.b64encode(image).decode("ascii")
-    return f'<img src="data:image/webp;base64,{data}" width="{width}" height="{height}" alt="{escape(text)}">'

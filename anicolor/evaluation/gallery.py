@@ -6,21 +6,16 @@ import heapq
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
+
+from anicolor.pages.image import Bytes, Floats, fit, levels, webp
 
 __all__ = ["HEAT_TICKS", "Gallery", "Thumbnail", "WorstFrame", "heat", "heat_colours"]
 
-_Floats: TypeAlias = npt.NDArray[np.float32]
-_Bytes: TypeAlias = npt.NDArray[np.uint8]
-
-# Flat colours and clean lines stay far below this; grain and photographs do not, and would swell the page.
-_LOSSLESS_BYTES_PER_PIXEL = 0.25
-_QUALITY = 90
+_QUALITY, _LOSSLESS = 90, 0.25  # few pictures, looked at closely
 
 HEAT_TICKS = (0, 16, 64, 144, 255)
 """Levels for the legend: a quarter of the heat map's colours each."""
@@ -111,7 +106,7 @@ class Gallery:
             return
         pixels = _pixels(result)
         if is_thumbnail:
-            self._shots[film, shot] = _thumbnail(frame, badness, _fit(pixels, self._small))
+            self._shots[film, shot] = _thumbnail(frame, badness, fit(pixels, self._small))
         if is_worst:
             self._push(badness, _worst_frame(film, shot, frame, pixels, truth, self._side))
 
@@ -123,20 +118,20 @@ class Gallery:
             heapq.heapreplace(self._heap, entry)
 
 
-def heat(levels: _Floats) -> _Bytes:
-    """Return ``levels`` (``[H, W]``, 0 to 255) as a heat map, uint8 RGB ``[H, W, 3]``.
+def heat(errors: Floats) -> Bytes:
+    """Return ``errors`` (``[H, W]``, in levels, 0 to 255) as a heat map, uint8 RGB ``[H, W, 3]``.
 
     The colour goes with the square root of the level: a wrong fill of a few levels is seen too.
     """
-    steps = np.rint(np.sqrt(np.clip(levels, 0, 255) * 255)).astype(np.uint8)
-    colours: _Bytes = cv2.cvtColor(cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    steps = np.rint(np.sqrt(np.clip(errors, 0, 255) * 255)).astype(np.uint8)
+    colours: Bytes = cv2.cvtColor(cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     return colours
 
 
 def heat_colours(count: int = 17) -> tuple[str, ...]:
     """Return ``count`` evenly spaced colours of the heat map as ``#rrggbb``, from no error to 255 levels."""
-    levels = np.square(np.linspace(0, 1, count, dtype=np.float32)) * 255
-    return tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in heat(levels[None])[0].tolist())
+    errors = np.square(np.linspace(0, 1, count, dtype=np.float32)) * 255
+    return tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in heat(errors[None])[0].tolist())
 
 
 def _check(result: Tensor, truth: Tensor | None) -> None:
@@ -146,50 +141,28 @@ def _check(result: Tensor, truth: Tensor | None) -> None:
         raise ValueError(f"truth: expected {list(result.shape)} as the result has, got {list(truth.shape)}")
 
 
-def _worst_frame(film: int, shot: int, frame: int, result: _Floats, truth: Tensor | None, side: int) -> WorstFrame:
-    shown = _fit(result, side)
+def _worst_frame(film: int, shot: int, frame: int, result: Floats, truth: Tensor | None, side: int) -> WorstFrame:
+    shown = fit(result, side)
     height, width = shown.shape[:2]
     true_file, error_file = None, None
     if truth is not None:
         true = _pixels(truth)
         # The error is taken at full size: shrunk pictures would agree where the drawings do not.
-        error = _fit(np.abs(result - true).max(axis=2) * 255, side)
-        true_file, error_file = _encode(_bytes(_fit(true, side))), _encode(heat(error))
-    return WorstFrame(film, shot, frame, width, height, _encode(_bytes(shown)), true_file, error_file)
+        error = fit(np.abs(result - true).max(axis=2) * 255, side)
+        true_file, error_file = _encode(levels(fit(true, side))), _encode(heat(error))
+    return WorstFrame(film, shot, frame, width, height, _encode(levels(shown)), true_file, error_file)
 
 
-def _thumbnail(frame: int, badness: float, shown: _Floats) -> Thumbnail:
+def _thumbnail(frame: int, badness: float, shown: Floats) -> Thumbnail:
     height, width = shown.shape[:2]
-    return Thumbnail(frame, badness, width, height, _encode(_bytes(shown)))
+    return Thumbnail(frame, badness, width, height, _encode(levels(shown)))
 
 
-def _pixels(frame: Tensor) -> _Floats:
+def _pixels(frame: Tensor) -> Floats:
     values = frame.detach().cpu().float().nan_to_num(0).clamp(0, 1)
-    pixels: _Floats = np.ascontiguousarray(values.permute(1, 2, 0).numpy())
+    pixels: Floats = np.ascontiguousarray(values.permute(1, 2, 0).numpy())
     return pixels
 
 
-def _bytes(pixels: _Floats) -> _Bytes:
-    return np.rint(pixels * 255).astype(np.uint8)
-
-
-def _fit(picture: _Floats, side: int) -> _Floats:
-    height, width = picture.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return picture
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small: _Floats = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return small
-
-
-def _encode(picture: _Bytes) -> bytes:
-    lossless = _webp(picture, 101)  # OpenCV's number for lossless
-    return lossless if len(lossless) <= _LOSSLESS_BYTES_PER_PIXEL * picture.size / 3 else _webp(picture, _QUALITY)
-
-
-def _webp(picture: _Bytes, quality: int) -> bytes:
-    encoded: Any = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality])[
-        1
-    ]
-    return bytes(encoded)
+def _encode(picture: Bytes) -> bytes:
+    return webp(picture, _QUALITY, _LOSSLESS)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 from anicolor.evaluation.cards import shot_cards, worst_frames
-from anicolor.evaluation.curve import axis, lead, plot, there
-from anicolor.evaluation.gallery import Gallery, heat_colours
+from anicolor.evaluation.curve import axis, lead, plot
+from anicolor.evaluation.gallery import Gallery
 from anicolor.evaluation.scores import Evaluation, Series, Total
-from anicolor.evaluation.words import better, counted, name, number, score, span
-from anicolor.media.atomic import write_bytes
+from anicolor.evaluation.words import better, name, number, score
+from anicolor.pages.curve import there
+from anicolor.pages.page import READING, Page, sections, table, write_page
+from anicolor.pages.words import counted, span
 
 __all__ = ["write_report"]
 
 _NAMED_KEYFRAMES = 12
 # More films than these have their curves folded.
 _OPEN_FILMS = 4
+_STYLES = (READING, ("anicolor.evaluation", "report.css"))
 
 
 def write_report(
@@ -45,23 +46,15 @@ def write_report(
         AnicolorError: the page cannot be written.
     """
     _check(evaluations, gallery)
-    sections = {
+    bodies = {
         "Scores": _scores(evaluations, totals),
         "Curves": _curves(evaluations),
         "Worst frames": worst_frames(evaluations, gallery.worst),
         "Shots": shot_cards(evaluations, gallery.shots),
     }
-    template = Template(files("anicolor.evaluation").joinpath("report.html").read_text(encoding="utf-8"))
-    page = template.substitute(
-        title=escape(title),
-        heat=", ".join(heat_colours()),
-        facts=_facts(evaluations),
-        settings=_settings(settings),
-        links="".join(f'<a href="#{_anchor(said)}">{said}</a>' for said, body in sections.items() if body),
-        sections="".join(_section(said, body) for said, body in sections.items() if body),
-    )
-    # A file name that is no UTF-8 comes as lone surrogates, which no page can carry.
-    write_bytes(path, page.encode("utf-8", "replace"))
+    links, main = sections(bodies)
+    header = _settings(settings) + links
+    write_page(path, Page(title, title, tuple(_facts(evaluations)), header, main, _STYLES))
 
 
 def _check(evaluations: Sequence[Evaluation], gallery: Gallery) -> None:
@@ -73,15 +66,7 @@ def _check(evaluations: Sequence[Evaluation], gallery: Gallery) -> None:
             raise ValueError(f"the gallery has film {film}, shot {shot}, frame {frame}, which no evaluation has")
 
 
-def _section(title: str, body: str) -> str:
-    return f'<section id="{_anchor(title)}"><h2>{title}</h2>{body}</section>'
-
-
-def _anchor(title: str) -> str:
-    return title.lower().replace(" ", "-")
-
-
-def _facts(evaluations: Sequence[Evaluation]) -> str:
+def _facts(evaluations: Sequence[Evaluation]) -> Sequence[str]:
     frames = counted(sum(len(film.numbers) for film in evaluations), "frame")
     shots = counted(sum(len(film.shots) for film in evaluations), "shot")
     keyframes = counted(sum(len(film.keyframes) for film in evaluations), "keyframe")
@@ -91,7 +76,7 @@ def _facts(evaluations: Sequence[Evaluation]) -> str:
         first = f"<b>{escape(film.name)}</b>"
         frames += f" ({span(film.numbers)})"
         keyframes += _which(film)
-    return "".join(f"<span>{fact}</span>" for fact in (first, frames, shots, keyframes))
+    return first, frames, shots, keyframes
 
 
 def _which(film: Evaluation) -> str:
@@ -111,9 +96,9 @@ def _scores(evaluations: Sequence[Evaluation], totals: Sequence[Total]) -> str:
     notes = [[escape(note) for note in film.notes] for film in evaluations]
     films = [film.name for film in evaluations]
     aside = _remarks("Left out", films, left_out) + _remarks("Notes", films, notes)
-    table = _totals(totals) if totals else ""
+    scored = _totals(totals) if totals else ""
     below = _films(evaluations) if len(evaluations) > 1 else ""
-    return f'<div class="sides"><div>{table}</div><div>{aside}</div></div>{below}' if table or aside else ""
+    return f'<div class="sides"><div>{scored}</div><div>{aside}</div></div>{below}' if scored or aside else ""
 
 
 def _totals(totals: Sequence[Total]) -> str:
@@ -122,7 +107,7 @@ def _totals(totals: Sequence[Total]) -> str:
     foot = "Mean of the shots; keyframes are not scored."
     foot += " Truth's own: what the ground truth itself scores." if has_truth else ""
     rows = "".join(f"<tr>{_total(total, has_truth)}</tr>" for total in totals)
-    return _table("scores", '<th>Metric</th><th class="better"><span>Better</span></th>', heads, rows) + (
+    return table("scores", '<th>Metric</th><th class="better"><span>Better</span></th>', heads, rows) + (
         f'<p class="fine">{foot}</p>'
     )
 
@@ -149,7 +134,7 @@ def _films(evaluations: Sequence[Evaluation]) -> str:
     keys = [*dict.fromkeys((s.metric, s.variant) for film in evaluations for s in film.series)]
     heads = ["Frames", "Shots", "Keyframes"] + [escape(metric) for metric, _ in keys]
     rows = "".join(f"<tr>{_film(film, keys)}</tr>" for film in evaluations)
-    return f"<h3>Films</h3>{_table('films', '<th>Film</th>', heads, rows)}"
+    return f"<h3>Films</h3>{table('films', '<th>Film</th>', heads, rows)}"
 
 
 def _film(film: Evaluation, keys: Iterable[tuple[str, str]]) -> str:
@@ -161,12 +146,6 @@ def _film(film: Evaluation, keys: Iterable[tuple[str, str]]) -> str:
 
 def _values(values: Iterable[str]) -> str:
     return "".join(f'<td class="value">{value}</td>' for value in values)
-
-
-def _table(kind: str, first: str, heads: Iterable[str], rows: str) -> str:
-    head = first + "".join(f'<th class="value">{title}</th>' for title in heads)
-    table = f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    return f'<div class="wide">{table}</div>'
 
 
 def _remarks(title: str, films: Sequence[str], remarks: Sequence[Sequence[str]]) -> str:

@@ -1,16 +1,14 @@
-"""How scores, counts and names are said on the report's page; what comes from outside is escaped."""
+"""How scores and names are said on the report's page; what comes from outside is escaped."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from html import escape
 
 from anicolor.evaluation.scores import Evaluation, Series, Total
+from anicolor.pages.words import MINUS
 
-__all__ = ["MINUS", "better", "counted", "name", "number", "score", "short_name", "span"]
-
-MINUS = "\N{MINUS SIGN}"
+__all__ = ["better", "name", "number", "score", "short_name"]
 
 
 def number(value: float | None) -> str:
@@ -34,18 +32,6 @@ def score(metric: str, value: float | None) -> str:
     if value is not None and math.isfinite(value) and metric.lower().startswith("psnr"):
         return f"{value:.2f} dB".replace("-", MINUS)
     return number(value)
-
-
-def counted(count: int, what: str) -> str:
-    """Return ``1 frame``, ``1,000 frames``."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def span(numbers: Sequence[int]) -> str:
-    """Return the first and the last of the frame numbers."""
-    if not numbers:
-        return "none"
-    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
 
 
 def name(of: Series | Total) -> str:

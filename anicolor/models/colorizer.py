@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.frames import check_frames, check_lines
 
-__all__ = ["Anchors", "Colorizer", "Reference", "Request", "Traits"]
+__all__ = ["Anchors", "Colorizer", "Colours", "Reference", "Request", "Traits"]
 
 Anchors = Literal["any", "between"]
 """``between``: works between two keyframes; ``any``: takes the keyframes nearest to its window."""
@@ -79,6 +79,18 @@ class Request:
             raise ValueError(f"expected {len(self.lines)} seeds, got {len(self.seeds)}")
 
 
+@dataclass(frozen=True, eq=False)
+class Colours:
+    """What a colorizer made of a window: ``frames`` ``[T, 3, H, W]`` in [0, 1].
+
+    ``confidence`` ``[T, 1, H, W]``, 0 to 1, is how sure it is of each pixel: 1 where nothing speaks for another colour.
+    None: it cannot tell.
+    """
+
+    frames: Tensor
+    confidence: Tensor | None = None
+
+
 class Colorizer(ABC):
     """Lines and keyframes to colours, for one window. It has a network; it is none."""
 
@@ -92,8 +104,8 @@ class Colorizer(ABC):
         """The networks by name, as a weights file stores them."""
 
     @abstractmethod
-    def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Tensor:
-        """Return the colours ``[T, 3, H, W]`` of the window, in [0, 1], on the device of the networks.
+    def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Colours:
+        """Return the colours ``[T, 3, H, W]`` of the window, on the device of the networks.
 
         Height and width must be multiples of ``traits.size_multiple``. ``steps`` overrides the number of
         sampling steps and is ignored by colorizers that do not sample.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.frames import FrameRange
-from anicolor.models.colorizer import Colorizer, Reference, Request, Traits
+from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
 from anicolor.models.tracks import GapTracks
 
 __all__ = ["Precision", "Window", "fit", "network_size", "paint", "plan"]
@@ -86,8 +86,8 @@ def paint(
     most: int | None = None,
     batch: int = 1,
     precision: Precision = "float32",
-) -> Iterator[tuple[FrameRange, Tensor]]:
-    """Yield the colours of every frame of a shot that is no keyframe: its range, ``[T, 3, H, W]`` in [0, 1].
+) -> Iterator[tuple[FrameRange, Colours]]:
+    """Yield the colours of every frame of a shot that is no keyframe, on the CPU: its range, ``[T, 3, H, W]``.
 
     ``lines`` returns the lines ``[T, 1, H, W]`` of a range; they and ``references`` have one size, any at all.
     ``ordinals`` are the film's own of the shot's frames (None: they count from 0): noise belongs to the frames of the
@@ -126,12 +126,16 @@ def paint(
             tracks=tracker.to(window.frames, art) if tracker else None,
         )
         with torch.autocast(colorizer.device.type, _DTYPES[precision], enabled=precision != "float32"):
-            colours = colorizer.colorize(request, noise, steps).float().clamp(0, 1).cpu()
-        colours = colours[window.new.start - window.frames.start :][: len(window.new)]
+            made = colorizer.colorize(request, noise, steps)
+        at = window.new.start - window.frames.start
+        new = slice(at, at + len(window.new))
+        colours = made.frames[new].float().clamp(0, 1).cpu()
+        confidence = None if made.confidence is None else made.confidence[new].float().clamp(0, 1).cpu()
         overlap = traits.overlap
         painted = torch.cat((painted, colours))[-overlap:] if overlap else None
         stop = window.new.stop
-        yield window.new, colours[..., :height, :width]
+        cropped = ..., slice(height), slice(width)
+        yield window.new, Colours(colours[cropped], None if confidence is None else confidence[cropped])
 
 
 def _new(frames: FrameRange, keyframes: Sequence[int], traits: Traits) -> FrameRange:

@@ -11,7 +11,7 @@ from torch import Tensor
 from anicolor.lines.distance import nearest
 from anicolor.painting.ink import InkColours
 
-__all__ = ["covers_drawing", "finish", "opacity", "paint_layer"]
+__all__ = ["confidence_layer", "covers_drawing", "finish", "opacity", "paint_layer"]
 
 _CLEAN = 0.5  # lines lighter than this let the colour below be recovered
 _WHITE = 6 / 255  # closer to paper white than this is paper
@@ -27,6 +27,11 @@ def paint_layer(colours: Tensor, lines: Tensor, size: tuple[int, int]) -> Tensor
     """
     full = F.interpolate(_fills(colours, lines)[None], size, mode="bilinear", align_corners=False)[0]
     return torch.where((full > 1 - _WHITE).all(dim=0), 1.0, full)
+
+
+def confidence_layer(confidence: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return ``confidence`` ``[1, h, w]`` at ``size``, ``[1, H, W]``."""
+    return F.interpolate(confidence[None], size, mode="bilinear", align_corners=False)[0]
 
 
 def finish(paint: Tensor, drawing: Tensor, ink: InkColours | None = None) -> Tensor:

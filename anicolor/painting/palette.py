@@ -14,17 +14,14 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from anicolor.lines.distance import nearest
-from anicolor.painting.borders import PAPER, contacts, settle
+from anicolor.painting.borders import PAPER, contacts
 
 __all__ = ["Palette", "PaletteSamples"]
 
 _BLANK = 0.98  # drawings lighter than this show paint alone
 _FLAT = 0.8  # of the paint is in few colours: shading is left as it is
 _FEWEST, _RAREST = 8, 0.0001  # pixels, and share of the paint, that make a colour one of them
-_NEAR = 0.03  # of each channel, on average: paint this close is meant to be the colour
 _NEXT = np.ones((3, 3), np.uint8)
-_BESIDE = np.ones((9, 9), np.uint8)  # pixels: lines so close to a patch lie on its paint
 _SAME = 0.03  # of the distance in RGB: pixels of a keyframe this close show the colour, however few they are
 _STEP = 0.02  # of the distance in RGB: a gradient goes in steps as small as this
 _MOST = 200  # families: with more, the paint is shaded after all, and borders say nothing
@@ -32,6 +29,7 @@ _REACHES = (1, 2, 3, 5, 7)  # pixels: what is painted with soft borders touches 
 _SEEN = 2  # contacts make two colours touch
 _MOST_STEPS = 2000  # colours in them: with more, they would take too long
 _DEPTH = 65535
+_BYTES = np.array([0, 8, 16], np.int32)
 
 _Whole = npt.NDArray[np.int64]
 
@@ -48,41 +46,39 @@ class Palette:
     families: _Whole
     touching: npt.NDArray[np.bool_]
 
-    def flatten(self, paint: Tensor, drawing: Tensor) -> Tensor:
-        """Return ``paint`` ``[3, H, W]`` with what is close to one of the colours in exactly that colour.
+    @property
+    def borders_known(self) -> bool:
+        """Whether what touches in the keyframes says anything: with too many colours everything touches."""
+        return len(self.touching) <= _MOST and len(self.colours) <= _MOST_STEPS
 
-        And without smears: where two colours touch on the open paper of ``drawing`` ``[3, H, W]`` that no keyframe
-        shows so, the smaller patch gives way, whatever it was painted in, and the paint under the lines at its border
-        with it.
+    def nearest(self, paint: Tensor) -> tuple[npt.NDArray[np.float32], _Whole]:
+        """Return how far the nearest colour is from ``paint`` ``[3, H, W]``, and which it is, ``[H, W]`` each.
+
+        Paint counts in steps of 8 bits: a frame has few of them, and each is looked up once.
         """
-        distance, labels = self._nearest(paint)
-        snapped = torch.where(distance <= _NEAR * 3**0.5, self._painted(labels), paint)
-        if len(self.touching) > _MOST or len(self.colours) > _MOST_STEPS:
-            return snapped
-        paper = (drawing.amin(dim=0) > PAPER).numpy()
-        shown = self.families[labels.numpy()]
-        settled = settle(shown, paper, paint.numpy(), self.colours.double().numpy(), self.families, self.touching)
-        moved = settled != shown
-        if not moved.any():
-            return snapped
-        flat, given = snapped.flatten(1).clone(), paint.flatten(1)
-        for family in np.unique(settled[moved]).tolist():
-            there = torch.from_numpy(np.flatnonzero(moved & (settled == family)))
-            colours = self.colours[torch.from_numpy(self.families == family)]
-            flat[:, there] = colours[torch.from_numpy(_nearest(colours, given[:, there].T)[1])].T
-        under = np.flatnonzero((cv2.dilate(moved.astype(np.uint8), _BESIDE) > 0) & ~paper)
-        flat[:, torch.from_numpy(under)] = flat[:, torch.from_numpy(nearest(paper).ravel()[under])]
-        flat = flat.view_as(paint)
-        return torch.where(torch.from_numpy(moved) & _between(paint, flat), paint, flat)
+        levels = np.rint(paint.numpy() * 255).astype(np.int32)
+        keys = (levels << _BYTES[:, None, None]).sum(axis=0)
+        there = np.zeros(1 << 24, dtype=bool)
+        there[keys] = True
+        found = np.flatnonzero(there)
+        points = torch.from_numpy((found[:, None] >> _BYTES) & 255).float() / 255
+        distance, rows = _nearest(self.colours, points)
+        far, which = np.empty(len(there), np.float32), np.empty(len(there), np.int32)
+        far[found], which[found] = distance, rows
+        return far[keys], which[keys].astype(np.int64)
 
-    def _painted(self, labels: Tensor) -> Tensor:
-        """Return the colours ``[3, H, W]`` of ``labels`` ``[H, W]``."""
-        return self.colours.T[:, labels.flatten()].view(3, *labels.shape)
-
-    def _nearest(self, paint: Tensor) -> tuple[Tensor, Tensor]:
-        """Return how far the nearest colour is, and which it is, ``[H, W]`` each."""
-        distance, labels = _nearest(self.colours, paint.flatten(1).T)
-        return torch.from_numpy(distance).view(paint.shape[1:]), torch.from_numpy(labels).view(paint.shape[1:])
+    def of_family(self, families: _Whole, paint: Tensor) -> Tensor:
+        """Return for each of ``paint`` ``[3, n]`` the nearest colour ``[3, n]`` of the family ``[n]`` it is to have."""
+        first = np.zeros(len(self.touching), np.int64)
+        first[self.families[::-1]] = np.arange(len(self.families))[::-1]
+        rows = first[families]
+        sizes = np.bincount(self.families, minlength=len(self.touching))
+        for family in np.unique(families[sizes[families] > 1]).tolist():
+            there = np.flatnonzero(families == family)
+            steps = np.flatnonzero(self.families == family)
+            given = paint[:, torch.from_numpy(there)].T
+            rows[there] = steps[_nearest(self.colours[torch.from_numpy(steps)], given)[1]]
+        return self.colours.T[:, torch.from_numpy(rows)]
 
 
 class PaletteSamples:
@@ -132,13 +128,6 @@ class PaletteSamples:
         for pair in families[_nearest(colours, _unpacked(shown.ravel()))[1].reshape(-1, 2)]:
             touching[tuple(pair)] = touching[tuple(pair[::-1])] = True
         return Palette(colours, families.astype(np.int64), touching)
-
-
-def _between(paint: Tensor, flat: Tensor) -> Tensor:
-    """Return where ``paint`` ``[3, H, W]`` is a step from one colour of ``flat`` to the next: what smooths a border."""
-    colours = flat.permute(1, 2, 0).numpy()
-    darkest, brightest = (torch.from_numpy(reach(colours, _NEXT)).permute(2, 0, 1) for reach in (cv2.erode, cv2.dilate))
-    return ((paint > darkest - _STEP) & (paint < brightest + _STEP)).all(dim=0)
 
 
 def _nearest(colours: Tensor, points: Tensor) -> tuple[npt.NDArray[np.float64], _Whole]:

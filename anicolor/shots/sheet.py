@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from html import escape
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from string import Template
-from typing import Any
-
-import cv2
-import numpy as np
-import numpy.typing as npt
 
 from anicolor.frames import FrameRange, Shot
-from anicolor.media.atomic import write_bytes
 from anicolor.media.film import Film
 from anicolor.media.picture import Picture
+from anicolor.pages.image import Thumbnail, fit, img, levels, thumbnail
+from anicolor.pages.page import Page, write_page
+from anicolor.pages.words import counted, span
 from anicolor.shots.timecode import clock, is_variable, to_timecode
 
 __all__ = ["Sheet"]
@@ -32,17 +25,8 @@ _COLUMNS = 500
 _NAMED = 30
 # Pictures are as long as this; smaller where there are many, or the page would be too big for a browser.
 _SIDE, _SMALL_SIDE, _MANY = 320, 200, 150
-_QUALITY = 82
-_LOSSLESS_BYTES_PER_PIXEL = 0.15  # flat colours and clean lines stay below this, grain does not
-
-
-@dataclass(frozen=True)
-class _Thumbnail:
-    """A small WebP file and its size."""
-
-    width: int
-    height: int
-    image: bytes
+_STYLES = (("anicolor.shots", "sheet.css"),)
+_QUALITY, _LOSSLESS = 82, 0.15  # three for each shot, so few bytes for each
 
 
 @dataclass(frozen=True)
@@ -74,14 +58,15 @@ class Sheet:
         self._curve = _Curve(tuple(changes), least) if changes else None
         self._clock = clock(film)
         self._side = _SIDE if len(self._shots) <= _MANY else _SMALL_SIDE
-        self._seen: dict[int, _Thumbnail] = {}
+        self._seen: dict[int, Thumbnail] = {}
         self.wanted = frozenset(frame for shot in self._shots for frame in _shown(shot))
         """The ordinals of the frames that the page shows."""
 
     def see(self, frame: int, picture: Picture) -> None:
         """Look at a frame of the film; keep it small if the page shows it."""
         if frame in self.wanted:
-            self._seen[frame] = _thumbnail(picture, self._side, self._film.pixel_aspect)
+            small = levels(fit(picture.on_paper(), self._side, self._film.pixel_aspect))
+            self._seen[frame] = thumbnail(small, _QUALITY, _LOSSLESS)
 
     def write(self, path: Path, settings: Mapping[str, str]) -> None:
         """Write the page; ``settings`` is how the shots were found, name and value.
@@ -93,16 +78,12 @@ class Sheet:
         missing = sorted(self.wanted - self._seen.keys())
         if missing:
             raise ValueError(f"the contact sheet has not seen frame {missing[0]}")
-        template = Template(files("anicolor.shots").joinpath("sheet.html").read_text(encoding="utf-8"))
-        page = template.substitute(
-            title=escape(self._film.info.path.name),
-            facts="".join(f"<span>{fact}</span>" for fact in _facts(self._film, self._shots)),
-            settings="".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in settings.items()),
-            film=_overview(self._film, self._shots, self._curve),
-            shots="".join(self._card(index, shot) for index, shot in enumerate(self._shots)),
-        )
-        # A file name that is no UTF-8 comes as lone surrogates, which no page can carry.
-        write_bytes(path, page.encode("utf-8", "replace"))
+        name, facts = self._film.info.path.name, tuple(_facts(self._film, self._shots))
+        rows = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in settings.items())
+        cards = "".join(self._card(index, shot) for index, shot in enumerate(self._shots))
+        film = f'<section id="film">{_overview(self._film, self._shots, self._curve)}</section>'
+        main = f'{film}<section id="shots" class="shots">{cards}</section>'
+        write_page(path, Page(f"{name}: shots", name, facts, f'<dl class="settings">{rows}</dl>', main, _STYLES))
 
     def _card(self, index: int, shot: Shot) -> str:
         pictures = "".join(self._figure(frame) for frame in _shown(shot))
@@ -119,13 +100,11 @@ class Sheet:
         info = self._film.info
         # Nothing says how long the last frame lasts: as long as the rate has it.
         end = shown(stop) if stop < info.frames else shown(stop - 1) + 1 / info.rate
-        return f"{_counted(len(shot.frames), 'frame')}, {float(end - shown(start)):.2f} s"
+        return f"{counted(len(shot.frames), 'frame')}, {float(end - shown(start)):.2f} s"
 
     def _figure(self, frame: int) -> str:
         seen, number = self._seen[frame], self._film.info.numbers[frame]
-        data = base64.b64encode(seen.image).decode("ascii")
-        size = f'width="{seen.width}" height="{seen.height}"'
-        picture = f'<img src="data:image/webp;base64,{data}" {size} alt="frame {number}" decoding="async">'
+        picture = img(seen.file, seen.width, seen.height, f"frame {number}")
         return f"<figure>{picture}<figcaption>{number}</figcaption></figure>"
 
 
@@ -135,25 +114,10 @@ def _shown(shot: Shot) -> list[int]:
     return sorted({first, (first + last) // 2, last})
 
 
-def _thumbnail(picture: Picture, side: int, pixel_aspect: Fraction) -> _Thumbnail:
-    width = max(1, round(picture.width * pixel_aspect))
-    scale = min(1, side / max(width, picture.height))
-    size = max(1, round(width * scale)), max(1, round(picture.height * scale))
-    small = cv2.resize(picture.on_paper(), size, interpolation=cv2.INTER_AREA)
-    pixels = cv2.cvtColor(np.rint(small * 255).astype(np.uint8), cv2.COLOR_RGB2BGR)
-    lossless = _webp(pixels, 101)  # OpenCV's number for lossless
-    small_enough = len(lossless) <= _LOSSLESS_BYTES_PER_PIXEL * size[0] * size[1]
-    return _Thumbnail(*size, lossless if small_enough else _webp(pixels, _QUALITY))
-
-
-def _webp(pixels: npt.NDArray[Any], quality: int) -> bytes:
-    return bytes(cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])[1])
-
-
 def _facts(film: Film, shots: Sequence[Shot]) -> Iterator[str]:
     info = film.info
-    yield f"<b>{_counted(len(shots), 'shot')}</b>"
-    yield _counted(info.frames, "frame")
+    yield f"<b>{counted(len(shots), 'shot')}</b>"
+    yield counted(info.frames, "frame")
     rate = f"{info.rate.numerator}/{info.rate.denominator}" if info.rate.denominator > 1 else str(info.rate)
     yield f"{'about ' if is_variable(film) else ''}{rate} frames a second"
     yield to_timecode(info.frames, info.rate)
@@ -161,16 +125,11 @@ def _facts(film: Film, shots: Sequence[Shot]) -> Iterator[str]:
     for kind in ("dissolve", "fade"):
         count = sum(shot.kind == kind for shot in shots)
         if count:
-            yield _counted(count, kind)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+            yield counted(count, kind)
 
 
 def _numbers(film: Film, frames: FrameRange) -> str:
-    first, last = film.info.numbers[frames.start], film.info.numbers[frames.stop - 1]
-    return f"{first}" if first == last else f"{first} to {last}"
+    return span(film.info.numbers[frames.start : frames.stop])
 
 
 def _opening(film: Film, index: int, shot: Shot) -> str:
@@ -222,7 +181,7 @@ def _legend(shots: Sequence[Shot], curve: _Curve | None) -> str:
 
 def _band(film: Film, index: int, shot: Shot) -> str:
     count, frames = film.info.frames, shot.frames
-    title = f"shot {index}: {_numbers(film, frames)}, {_counted(len(frames), 'frame')}"
+    title = f"shot {index}: {_numbers(film, frames)}, {counted(len(frames), 'frame')}"
     place = f'x="{_x(frames.start, count)}" width="{_x(len(frames), count)}" height="{_HEIGHT}"'
     shade = "odd" if index % 2 else "even"
     return f'<a href="#shot-{index}"><rect class="band {shade}" {place}><title>{title}</title></rect></a>'

@@ -338,7 +338,7 @@ def _painted(colorizer: Colorizer, example: Example, number: int) -> Tensor:
     tracks = passage_tracks(example.drawings, at, ends)[None] if colorizer.traits.tracked else None
     nothing = torch.zeros(0, 3, *example.lines.shape[-2:])
     request = Request(example.lines[None], references, 1, (number,), nothing, tracks)
-    return colorizer.colorize(request, FrameNoise(0))[0].cpu().clamp(0, 1)
+    return colorizer.colorize(request, FrameNoise(0)).frames[0].cpu().clamp(0, 1)
 
 
 def _parts(

@@ -11,7 +11,7 @@ from tiny_cuts import files_in
 
 import anicolor as package
 
-COMMANDS = ("colorize", "shots", "lines", "data", "train", "eval", "models", "doctor")
+COMMANDS = ("colorize", "keyframes", "shots", "lines", "data", "train", "eval", "models", "doctor")
 
 
 def anicolor_process(*arguments, **more):

@@ -22,7 +22,7 @@ NOISE = FrameNoise(0)
 def test_colours_have_the_shape_range_type_and_device_of_the_contract(
     colorizer: Colorizer, ask: Ask, device: str
 ) -> None:
-    colours = colorizer.to(device).colorize(ask(frames=2), NOISE)
+    colours = colorizer.to(device).colorize(ask(frames=2), NOISE).frames
     assert colours.shape == (2, 3, *SIZE)
     assert colours.dtype == torch.float32
     assert colours.device.type == colorizer.device.type == (device if colorizer.networks else "cpu")
@@ -33,10 +33,10 @@ def test_colours_have_the_shape_range_type_and_device_of_the_contract(
 
 def test_lines_and_keyframes_reach_the_picture(colorizer: Colorizer, ask: Ask) -> None:
     request = ask(frames=1)
-    painted = colorizer.colorize(request, NOISE)
-    other_art = colorizer.colorize(ask(frames=1, seed=2), NOISE)
+    painted = colorizer.colorize(request, NOISE).frames
+    other_art = colorizer.colorize(ask(frames=1, seed=2), NOISE).frames
     inverted = tuple(replace(given, image=1 - given.image) for given in request.references)
-    other_paint = colorizer.colorize(replace(request, references=inverted), NOISE)
+    other_paint = colorizer.colorize(replace(request, references=inverted), NOISE).frames
     assert not torch.allclose(painted, other_art, atol=1e-3)
     assert not torch.allclose(painted, other_paint, atol=1e-3)
 
@@ -47,13 +47,13 @@ def test_any_size_is_painted(colorizer: Colorizer, size: tuple[int, int]) -> Non
     references = {0: keyframe(0, size), 3: keyframe(3, size)}
     painted = list(paint(colorizer, 4, lambda r: lines[r.start : r.stop], references, NOISE))
     assert [index for frames, _ in painted for index in frames] == [1, 2]
-    colours = torch.cat([c for _, c in painted])
+    colours = torch.cat([made.frames for _, made in painted])
     assert colours.shape == (2, 3, *size)
     assert colours.isfinite().all()
 
 
 def test_one_seed_is_one_picture(colorizer: Colorizer, ask: Ask) -> None:
-    first, again, other = (colorizer.colorize(ask(), FrameNoise(seed)) for seed in (5, 5, 6))
+    first, again, other = (colorizer.colorize(ask(), FrameNoise(seed)).frames for seed in (5, 5, 6))
     assert torch.equal(first, again)
     assert torch.equal(first, other) != colorizer.traits.stochastic
 
@@ -62,24 +62,24 @@ def test_frames_do_not_depend_on_their_window(colorizer: Colorizer, ask: Ask) ->
     if colorizer.traits.fixed or colorizer.traits.overlap:
         pytest.skip("its frames are painted together, on purpose")
     whole = ask(frames=3)
-    together = colorizer.colorize(whole, NOISE)
+    together = colorizer.colorize(whole, NOISE).frames
     for number in range(3):
         alone = replace(
             whole, lines=whole.lines[number : number + 1], first=1 + number, seeds=whole.seeds[number : number + 1]
         )
-        assert torch.allclose(colorizer.colorize(alone, NOISE)[0], together[number], atol=1e-5)
+        assert torch.allclose(colorizer.colorize(alone, NOISE).frames[0], together[number], atol=1e-5)
 
 
 def test_one_keyframe_is_enough(colorizer: Colorizer, ask: Ask) -> None:
-    colours = colorizer.colorize(ask(frames=1, keyframes=1), NOISE)
+    colours = colorizer.colorize(ask(frames=1, keyframes=1), NOISE).frames
     assert colours.isfinite().all()
 
 
 def test_the_references_of_one_request_are_not_kept_for_the_next(colorizer: Colorizer, ask: Ask) -> None:
     request = ask(frames=1)
-    before = colorizer.colorize(request, NOISE)
+    before = colorizer.colorize(request, NOISE).frames
     colorizer.colorize(replace(request, references=(keyframe(7), keyframe(8))[: len(request.references)]), NOISE)
-    assert torch.equal(colorizer.colorize(request, NOISE), before)
+    assert torch.equal(colorizer.colorize(request, NOISE).frames, before)
 
 
 def test_weights_survive_the_file(known: Entry, colorizer: Colorizer, ask: Ask, tmp_path: Path) -> None:
@@ -91,4 +91,4 @@ def test_weights_survive_the_file(known: Entry, colorizer: Colorizer, ask: Ask, 
     loaded = load_colorizer(known.name, tmp_path / "w.safetensors")
     assert loaded.settings == colorizer.settings
     assert loaded.traits == colorizer.traits
-    assert torch.equal(loaded.colorize(ask(), NOISE), colorizer.colorize(ask(), NOISE))
+    assert torch.equal(loaded.colorize(ask(), NOISE).frames, colorizer.colorize(ask(), NOISE).frames)

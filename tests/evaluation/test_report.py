@@ -18,7 +18,6 @@ from strict_page import StrictPage
 from torch import Tensor
 
 from anicolor.errors import AnicolorError
-from anicolor.evaluation.curve import scale_of, thin
 from anicolor.evaluation.gallery import Gallery, heat, heat_colours
 from anicolor.evaluation.report import write_report
 from anicolor.evaluation.scores import Evaluation, LeftOut, Series, Total, mean
@@ -250,27 +249,6 @@ def test_a_long_film_is_a_small_page(tmp_path: Path) -> None:
     assert len(page.source) < 2_000_000
     assert len(page.of_class("hit")) <= 8 * 500
     assert "10,000 frames" in page.text()
-
-
-def test_thinning_keeps_extremes_and_gaps() -> None:
-    rng = random.Random(1)
-    values: list[float | None] = [rng.random() for _ in range(5_000)]
-    values[1234], values[4321], values[2000:2100] = 9.0, -9.0, [None] * 100
-    columns = thin(values, 100)
-    points = [point for column in columns for point in column.points]
-    assert len(columns) == 100
-    assert [i for i, _ in points] == sorted(i for i, _ in points)
-    assert {(1234, 9.0), (4321, -9.0)} <= set(points)
-    assert any(not column.points for column in columns)
-    assert [list(c.frames) for c in thin([1.0, None, 3.0], 100)] == [[0], [1], [2]]
-
-
-@pytest.mark.parametrize("values", [(0.0, 0.0), (5.0,), (0.9, 0.95), (-3.0, 4.0), (1e-7, 3e-7), (2e8, 5e8), ()])
-def test_an_axis_holds_its_values_and_few_labels(values: tuple[float, ...]) -> None:
-    scale = scale_of(values)
-    assert all(0 <= scale.y(value) <= 100 for value in values)
-    assert 1 <= len(scale.ticks) <= 7
-    assert all(scale.low <= tick <= scale.high * 1.0001 for tick in scale.ticks)
 
 
 def test_pictures_are_shrunk_and_the_error_is_in_levels() -> None:

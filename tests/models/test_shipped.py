@@ -49,7 +49,7 @@ def painted(colorizer: Colorizer, number: int, precision: Precision = "float32")
         return torch.cat([drawn_lines(picture("line", before + index)) for index in frames])
 
     shot = paint(colorizer, after - before + 1, lines, references, FrameNoise(), precision=precision)
-    return next(colours[number - before - new.start] for new, colours in shot if number - before in new)
+    return next(made.frames[number - before - new.start] for new, made in shot if number - before in new)
 
 
 @pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)

@@ -10,7 +10,7 @@ from torch import nn
 
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.frames import FrameRange
-from anicolor.models.colorizer import Colorizer, Reference, Traits
+from anicolor.models.colorizer import Colorizer, Colours, Reference, Traits
 from anicolor.models.weights import load_colorizer
 from anicolor.models.windows import fit, network_size, paint, plan
 
@@ -109,7 +109,7 @@ class Recorder(Colorizer):
 
     def colorize(self, request, noise, steps=None):  # noqa: ARG002
         self.requests.append(request)
-        return request.references[0].image * 1.5 * request.lines
+        return Colours(request.references[0].image * 1.5 * request.lines, 2 - request.lines)
 
 
 def a_shot(length=9, keyframes=(0, 5), size=(10, 13)):
@@ -122,6 +122,10 @@ def a_shot(length=9, keyframes=(0, 5), size=(10, 13)):
 
 
 def painted_by(colorizer, lines, references, **more):
+    return [(new, made.frames) for new, made in made_by(colorizer, lines, references, **more)]
+
+
+def made_by(colorizer, lines, references, **more):
     def of(frames: FrameRange):
         return lines[frames.start : frames.stop]
 
@@ -175,7 +179,8 @@ def test_networks_calculate_in_the_precision_that_is_asked_for(precision):
     class Watch(Recorder):
         def colorize(self, request, noise, steps=None):
             seen.add((torch.eye(2) @ torch.eye(2)).dtype)
-            return super().colorize(request, noise, steps).to(next(iter(seen)))
+            made = super().colorize(request, noise, steps)
+            return Colours(made.frames.to(next(iter(seen))))
 
     lines, references = a_shot()
     painted = painted_by(Watch(Traits(window=1, keyframes=2)), lines, references, precision=precision)
@@ -195,6 +200,13 @@ def test_paint_pads_inside_and_gives_back_the_size_and_range():
         assert (request.lines[..., 10:, :] == 1).all(), "padded with paper"
         assert (request.lines[..., 13:] == 1).all()
         assert all(r.image.shape == (3, 16, 16) and r.lines.shape == (1, 16, 16) for r in request.references)
+
+
+def test_confidence_goes_with_the_colours():
+    lines, references = a_shot()
+    for traits in (Traits(window=3, keyframes=2, size_multiple=8), Traits(window=4, keyframes=2, fixed=True)):
+        for new, made in made_by(Recorder(traits), lines, references):
+            assert torch.equal(made.confidence, torch.ones_like(lines[new.start : new.stop])), "2 is clamped to 1"
 
 
 def test_noise_belongs_to_the_frames_of_the_film():
@@ -263,7 +275,8 @@ def test_the_seed_changes_the_picture(colorizer):
     lines, references = a_shot(size=(20, 30))
 
     def first(seed):
-        return next(paint(colorizer, 9, lambda f: lines[f.start : f.stop], references, FrameNoise(seed), steps=2))[1]
+        shot = paint(colorizer, 9, lambda f: lines[f.start : f.stop], references, FrameNoise(seed), steps=2)
+        return next(shot)[1].frames
 
     assert torch.equal(first(3), first(3))
     assert not torch.allclose(first(3), first(4), atol=1e-4)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from anicolor.diffusion.ddim import Schedule
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.lines.distance import proximity, without_ink
-from anicolor.models.colorizer import Colorizer, Reference, Request, Traits
+from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
 from anicolor.models.opdm.conditions import Conditions, condition
 from anicolor.models.opdm.network import KeyframeFeatures, Mixture, Opdm, OpdmSettings
 from anicolor.motion import DisFlow
@@ -78,7 +78,7 @@ class OpdmColorizer(Colorizer):
         return {"network": self.network}
 
     @torch.inference_mode()
-    def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Tensor:
+    def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Colours:
         known = self._keyframes(request.references)
         conditions = self._conditions(request, known)
         start = noise.draw(request.seeds, (3, *request.lines.shape[-2:])).to(self.device)
@@ -88,8 +88,11 @@ class OpdmColorizer(Colorizer):
             turned = self._sample(conditions.mirrored(), known.turned, start.flip(-1), steps)
             made = Mixture(*(torch.cat((a, b.flip(-1)), dim=1) for a, b in zip(made, turned, strict=True)))
             made = made._replace(votes=made.votes / 2)
-        colours = (made.agreed() + 1) / 2
-        return colours * conditions.lines if self.settings.inkless else colours
+        agreed, share = made.agreed()
+        frames = (agreed + 1) / 2
+        if self.settings.inkless:
+            frames = frames * conditions.lines
+        return Colours(frames, share if self.settings.carried else None)
 
     def _sample(self, conditions: Conditions, known: KeyframeFeatures | None, start: Tensor, steps: int) -> Mixture:
         """Return what the last of the DDIM steps chose from; without carried colours the picture that they made."""

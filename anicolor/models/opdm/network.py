@@ -118,16 +118,17 @@ class Mixture(NamedTuple):
         """Return the expected colour ``[B, 3, H, W]``: what the network is trained on."""
         return (self.colours * self.votes[:, :, None]).sum(dim=1)
 
-    def agreed(self) -> Tensor:
+    def agreed(self) -> tuple[Tensor, Tensor]:
         """Return the mean ``[B, 3, H, W]``, but where nearly all votes are for one colour that colour alone.
 
-        The few votes for others would tint it.
+        The few votes for others would tint it. And the share ``[B, 1, H, W]`` of the votes that are for it.
         """
         first = self.votes.argmax(dim=1, keepdim=True)[:, :, None].expand(-1, -1, 3, -1, -1)
         alike = (self.colours - self.colours.gather(1, first)).abs().amax(dim=2) < _ALIKE
         votes = self.votes * alike
         share = votes.sum(dim=1, keepdim=True)
-        return torch.where(share >= _AGREED, Mixture(self.colours, votes / share).mean(), self.mean())
+        colours = torch.where(share >= _AGREED, Mixture(self.colours, votes / share).mean(), self.mean())
+        return colours, share
 
 
 class PixelNorm(nn.Module):

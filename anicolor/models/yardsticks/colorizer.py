@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.lines.distance import FAINT, ink, proximity, without_ink
-from anicolor.models.colorizer import Colorizer, Reference, Request, Traits
+from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
 from anicolor.motion import DisFlow, warp
 
 __all__ = ["PRESETS", "TINY", "YardstickColorizer", "YardstickSettings", "build"]
@@ -50,8 +50,8 @@ class YardstickColorizer(Colorizer):
     def networks(self) -> dict[str, nn.Module]:
         return {}
 
-    def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Tensor:  # noqa: ARG002
-        return torch.cat([self._painted(lines, request.references[0]) for lines in request.lines[:, None]])
+    def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Colours:  # noqa: ARG002
+        return Colours(torch.cat([self._painted(lines, request.references[0]) for lines in request.lines[:, None]]))
 
     def _painted(self, lines: Tensor, keyframe: Reference) -> Tensor:
         """Return the colours ``[1, 3, H, W]`` of the frame with ``lines`` ``[1, 1, H, W]``."""

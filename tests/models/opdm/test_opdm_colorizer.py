@@ -77,9 +77,9 @@ def test_a_mirrored_cut_is_painted_as_the_mirror_of_the_cut() -> None:
         lines=request.lines.flip(-1),
         references=tuple(replace(r, image=r.image.flip(-1), lines=r.lines.flip(-1)) for r in given),
     )
-    painted = colorizer.colorize(request, Same())
+    painted = colorizer.colorize(request, Same()).frames
     assert not torch.allclose(painted, painted.flip(-1), atol=1e-2)
-    assert torch.allclose(colorizer.colorize(turned, Same()), painted.flip(-1), atol=1e-5)
+    assert torch.allclose(colorizer.colorize(turned, Same()).frames, painted.flip(-1), atol=1e-5)
 
 
 class Same(FrameNoise):
@@ -95,7 +95,9 @@ def test_where_most_votes_agree_the_others_have_no_say() -> None:
     votes = torch.tensor([[0.5, 0.3, 0.2], [0.4, 0.2, 0.4]]).T.view(1, 3, 1, 2)
     mixture = Mixture(colours, votes)
     expected = (0.5 * 0.5 + 0.3 * 0.52) / 0.8, 0.4 * 0.5 + 0.2 * 0.52 - 0.4 * 0.9
-    assert torch.allclose(mixture.agreed()[0, :, 0], torch.tensor(expected).expand(3, 2))
+    colours, share = mixture.agreed()
+    assert torch.allclose(colours[0, :, 0], torch.tensor(expected).expand(3, 2))
+    assert torch.allclose(share[0, 0, 0], torch.tensor([0.8, 0.6]))
     assert torch.allclose(mixture.mean()[0, 0, 0], torch.tensor([0.226, -0.056]))
 
 
@@ -108,8 +110,8 @@ def test_sampling_is_the_programs_not_the_weights() -> None:
 def test_a_single_keyframe_is_given_twice(colorizer: OpdmColorizer) -> None:
     torch.nn.init.normal_(colorizer.network.unet.leave.weight, std=0.1)
     (one,) = references(0)
-    alone = colorizer.colorize(request_of((one,)), FrameNoise(0))
-    assert torch.equal(alone, colorizer.colorize(request_of((one, one)), FrameNoise(0)))
+    alone = colorizer.colorize(request_of((one,)), FrameNoise(0)).frames
+    assert torch.equal(alone, colorizer.colorize(request_of((one, one)), FrameNoise(0)).frames)
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -119,17 +121,17 @@ def test_a_model_may_be_built_for_any_number_of_keyframes(name: str, count: int)
     colorizer = OpdmColorizer(replace(TINY[name], references=count))
     assert (colorizer.traits.keyframes, colorizer.traits.anchors) == (count, "between" if count < 3 else "any")
     torch.nn.init.normal_(colorizer.network.unet.leave.weight, std=0.1)
-    whole = colorizer.colorize(request_of(references(0, 3, 9)[:count]), FrameNoise(0))
+    whole = colorizer.colorize(request_of(references(0, 3, 9)[:count]), FrameNoise(0)).frames
     given = references(0, 3, 9)[: min(count, 2)]
-    fewer = colorizer.colorize(request_of(given), FrameNoise(0))
+    fewer = colorizer.colorize(request_of(given), FrameNoise(0)).frames
     assert torch.equal(fewer, whole) == (count < 3)
-    again = colorizer.colorize(request_of((*given, *given[-1:] * (count - len(given)))), FrameNoise(0))
+    again = colorizer.colorize(request_of((*given, *given[-1:] * (count - len(given)))), FrameNoise(0)).frames
     assert torch.equal(fewer, again)
 
 
 def test_the_default_number_of_steps_is_the_settings_own(colorizer: OpdmColorizer) -> None:
     torch.nn.init.normal_(colorizer.network.unet.leave.weight, std=0.1)
     request = request_of(references(0, 3))
-    default = colorizer.colorize(request, FrameNoise(0))
-    assert torch.equal(default, colorizer.colorize(request, FrameNoise(0), colorizer.settings.steps))
-    assert not torch.equal(default, colorizer.colorize(request, FrameNoise(0), 5))
+    default = colorizer.colorize(request, FrameNoise(0)).frames
+    assert torch.equal(default, colorizer.colorize(request, FrameNoise(0), colorizer.settings.steps).frames)
+    assert not torch.equal(default, colorizer.colorize(request, FrameNoise(0), 5).frames)

@@ -52,7 +52,7 @@ def level(colour: Colour) -> Tensor:
 def painted(name: str, lines: Tensor, keyframe: Reference) -> Tensor:
     """Return the colours ``[3, H, W]`` of one frame."""
     request = Request(lines[None], (keyframe,), 1, (1,), torch.zeros(0, 3, SIZE, SIZE))
-    return build(name).colorize(request, FrameNoise(0))[0]
+    return build(name).colorize(request, FrameNoise(0)).frames[0]
 
 
 def keyframe(lines: Tensor, colours: Tensor, index: int = 0) -> Reference:
@@ -176,7 +176,7 @@ def colours_of(name: str, length: int, references: Mapping[int, Colour]) -> dict
     return {
         index: tuple((255 * colours[:, 0, 0]).round().int().tolist())
         for frames, window in windows
-        for index, colours in zip(frames, window, strict=True)
+        for index, colours in zip(frames, window.frames, strict=True)
     }
 
 
@@ -196,7 +196,8 @@ def test_steps_are_ignored(name: str) -> None:
     request = Request(lines[None], (keyframe(lines, fills(GREEN)),), 1, (1,), torch.zeros(0, 3, SIZE, SIZE))
     yardstick = build(name)
     assert yardstick.traits.steps == 0
-    assert torch.equal(yardstick.colorize(request, FrameNoise(0), 7), yardstick.colorize(request, FrameNoise(0)))
+    again = yardstick.colorize(request, FrameNoise(0), 7).frames
+    assert torch.equal(again, yardstick.colorize(request, FrameNoise(0)).frames)
 
 
 @EACH

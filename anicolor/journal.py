@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from anicolor.errors import AnicolorError, InputError
 from anicolor.frames import FrameRange
-from anicolor.media.atomic import write_bytes
+from anicolor.media.atomic import write_bytes, write_errors
 from anicolor.media.film import Film
 from anicolor.media.picture import Picture, from_frame, to_frame
 from anicolor.media.sequence import read_picture
@@ -20,6 +22,7 @@ from anicolor.media.write import ImageSink, Preset, Sink, create
 __all__ = ["Journal"]
 
 _NAME = ".anicolor.json"
+_FACTS = ".anicolor.frames.jsonl"  # a line for each finished shot
 
 
 class Journal:
@@ -32,7 +35,8 @@ class Journal:
         self.finished = finished
         self._sink = ImageSink(folder, film)
         self._folder, self._target, self._film, self._identity = folder, target, film, identity
-        self._path = folder / _NAME
+        self._path, self._facts_path = folder / _NAME, folder / _FACTS
+        self._facts = _read_facts(self._facts_path) if finished else {}
         self._made = not folder.exists()
 
     @classmethod
@@ -70,6 +74,8 @@ class Journal:
         """Begin: from here on the run can be resumed."""
         try:
             sink = self._sink.__enter__()
+            if not self.finished:
+                self._facts_path.unlink(missing_ok=True)
             self._note(self.finished)
         except BaseException:
             self._tidy()
@@ -79,10 +85,16 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self._tidy()
 
-    def finish(self, shot: int) -> None:
-        """Note that a shot is finished."""
+    def finish(self, shot: int, facts: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Note that a shot is finished, and ``facts`` about its frames that JSON can hold."""
+        with write_errors(self._facts_path), self._facts_path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"shot": shot, "frames": list(facts)}) + "\n")
         self._note({*self.finished, shot})
         self.finished.add(shot)
+
+    def facts(self, shot: int) -> Sequence[Any]:
+        """Return what an earlier run noted of the frames of a shot that it finished."""
+        return self._facts.get(shot, ())
 
     def close(self) -> tuple[str, ...]:
         """Put the video together, leave nothing but the result, and return what to tell of it."""
@@ -93,7 +105,7 @@ class Journal:
                     picture = read_picture(self._sink.path(index))
                     video.write(index, _alike(picture, info.bits, alpha=info.alpha))
             shutil.rmtree(self._folder)
-        self._path.unlink(missing_ok=True)
+        self._forget()
         if self._target is not None:
             return self._target.notes
         return ("a folder holds no sound: the input's was left out",) if self._film.info.audio else ()
@@ -104,10 +116,24 @@ class Journal:
 
     def _tidy(self) -> None:
         """Leave no trace of a run that painted nothing."""
-        if self._folder.is_dir() and {path.name for path in self._folder.iterdir()} <= {_NAME}:
-            self._path.unlink(missing_ok=True)
+        if self._folder.is_dir() and {path.name for path in self._folder.iterdir()} <= {_NAME, _FACTS}:
+            self._forget()
             if self._made:
                 self._folder.rmdir()
+
+    def _forget(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._facts_path.unlink(missing_ok=True)
+
+
+def _read_facts(path: Path) -> dict[int, Sequence[Any]]:
+    """Return the facts by shot; a last line that a kill cut short is of a shot that is not finished."""
+    facts: dict[int, Sequence[Any]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        with suppress(ValueError):
+            shot = json.loads(line)
+            facts[shot["shot"]] = shot["frames"]
+    return facts
 
 
 def _folder(out: Path) -> Path:

@@ -7,12 +7,15 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from anicolor.delivery import Delivery, check_beside
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import AnicolorError, InputError, OverwriteError, PartialError
 from anicolor.frames import FrameRange, Hold, Shot
@@ -25,22 +28,22 @@ from anicolor.media.sequence import read_picture
 from anicolor.media.write import Preset, Sink, check_output, create
 from anicolor.models.colorizer import Colorizer, Reference
 from anicolor.models.windows import Precision, fit, network_size, paint
-from anicolor.painting.finish import confidence_layer, covers_drawing, finish, opacity, paint_layer
-from anicolor.painting.flat import flatten
-from anicolor.painting.ink import InkColours, InkSamples
-from anicolor.painting.palette import Palette, PaletteSamples
-from anicolor.painting.soft import soften
+from anicolor.painting.finish import covers_drawing, opacity
+from anicolor.painting.ink import InkSamples
+from anicolor.painting.layers import Layer
+from anicolor.painting.painter import Finish, Look, Painted, Painter
+from anicolor.painting.palette import ColourModel, PaletteSamples
+from anicolor.quality.notes import Stranger
 from anicolor.shots.detect import find_shots
 from anicolor.shots.holds import film_holds, held_in
 
-__all__ = ["Finish", "LineColour", "Painted", "Plan", "Settings", "check_target", "colorize", "make_plan"]
+__all__ = ["Finish", "LineColour", "Plan", "Progress", "Settings", "check_target", "colorize", "make_plan"]
 
 _SMALLEST = 32  # the least network size that the command line takes
 _GPU_BATCH = 8  # frames: on a CPU more than one at once only costs memory
 
 
 LineColour = Literal["keyframe", "multiply"]
-Finish = Literal["flat", "soft", "raw"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Settings:
     (raised to the frame's size without crossing a line) or ``raw``; ``gap`` is the widest gap in the lines, in pixels,
     that it closes (None: by the frame's size). ``references`` keyframes at most are given to the model for one frame
     (None: as many as it takes). ``batch`` frames are painted at once where a model can (None: several on a GPU, one
-    elsewhere), with networks that calculate in ``precision``.
+    elsewhere), with networks that calculate in ``precision``. ``layers`` go into folders beside the output; ``model``
+    is the colour model that fills are locked to; with ``report`` a report and its page are written beside the output.
     """
 
     lines: str = "auto"
@@ -70,6 +74,9 @@ class Settings:
     references: int | None = None
     batch: int | None = None
     precision: Precision = "float32"
+    layers: tuple[Layer, ...] = ()
+    model: ColourModel | None = None
+    report: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Painted:
+class Progress:
     """Progress: frames done of all, the shot at work, and whether it was found finished by an earlier run.
 
     ``notes`` is what the user should be told of the result; if there is anything, one last step says it.
@@ -139,6 +146,8 @@ def check_target(out: Path, film: Film, settings: Settings, *, overwrite: bool =
     if begun and not (overwrite or resume):
         raise OverwriteError(f"{out}: holds an unfinished run: --resume goes on, --overwrite starts again")
     check_output(out, film, overwrite or (resume and begun))
+    if not (overwrite or (resume and begun)):
+        check_beside(out, settings.layers, report=settings.report)
     create(out, film, preset=settings.preset, overwrite=True)
 
 
@@ -151,8 +160,11 @@ def colorize(
     *,
     overwrite: bool = False,
     resume: bool = False,
-) -> Iterator[Painted]:
+    name: str = "",
+) -> Iterator[Progress]:
     """Paint ``film`` into ``out`` and yield after every frame; finished shots outlive a failure.
+
+    ``name`` is the model's, for the report.
 
     Raises:
         InputError: ``out`` cannot take the film, or ``resume`` finds a run with other settings.
@@ -163,26 +175,32 @@ def colorize(
     check_target(out, film, settings, overwrite=overwrite, resume=resume)
     if any(file.path.parent.resolve() == out.resolve() for shot in plan.shots for file in shot.keyframes):
         raise InputError(f"{out}: holds the keyframes: name another output")
+    if "confidence" in settings.layers and not colorizer.traits.confident:
+        raise InputError("the layer confidence needs a model that can tell how sure it is, such as opdm-small")
     identity = _identity(film, plan, colorizer, settings)
     spans = [shot.shot.frames for shot in plan.shots]
     journal = Journal.open(film, out, settings.preset, identity, spans, resume=resume)
     done = 0
-    with journal as sink:
+    delivery = Delivery(film, out, spans, settings.layers, settings.gap, report=settings.report)
+    with journal as sink, delivery:
         for number, shot in enumerate(plan.shots):
             resumed = number in journal.finished
             if resumed:
                 done += len(shot.shot.frames)
-                yield Painted(done, film.info.frames, number, resumed=True)
+                delivery.resume(journal, number)
+                yield Progress(done, film.info.frames, number, resumed=True)
                 continue
             with _partial(f"shot {number} (frames {_named(shot.shot, film)})", journal.finished, plan):
-                for _ in _paint_shot(film, shot, plan.holds[number], colorizer, sink, plan.size, settings):
+                write = _Write(delivery, sink, number)
+                for _ in _paint_shot(film, shot, plan.holds[number], colorizer, write, plan.size, settings):
                     done += 1
-                    yield Painted(done, film.info.frames, number)
-                journal.finish(number)
+                    yield Progress(done, film.info.frames, number)
+                delivery.finish(journal, number)
         with _partial("putting the film together", journal.finished, plan):
             notes = journal.close()
+            delivery.report(name, _strangers(film, plan, settings), (*plan.notes, *notes))
     if notes:
-        yield Painted(done, film.info.frames, len(plan.shots) - 1, notes=notes)
+        yield Progress(done, film.info.frames, len(plan.shots) - 1, notes=notes)
 
 
 @contextmanager
@@ -202,24 +220,24 @@ def _paint_shot(
     plan: ShotPlan,
     holds: tuple[Hold, ...],
     colorizer: Colorizer,
-    sink: Sink,
+    write: _Write,
     size: tuple[int, int],
     settings: Settings,
 ) -> Iterator[int]:
     """Paint each drawing of a shot once, write it for all frames that it is held, and yield after each frame."""
     files = {_drawing(file.index, holds): file for file in reversed(plan.keyframes)}
-    inks, paints = InkSamples(), PaletteSamples()
+    inks, paints, drawing_of = InkSamples(), PaletteSamples(), partial(_drawing_of, settings=settings)
     references: dict[int, Reference] = {}
     for drawing, file in files.items():
         picture = next(film.read(FrameRange(file.index, file.index + 1)))
         image = load(file).image
         references[drawing] = Reference(drawing, fit(image[None], size)[0], _lines(picture, size, settings))
-        drawn = _drawing_of(picture, settings)
+        drawn = drawing_of(picture)
         if settings.line_colour == "keyframe":
             inks.add(image, drawn)
         if settings.finish == "flat":
             paints.add(image, drawn)
-    look = _Look(inks.colours(), paints.colours())
+    painter = Painter(Look(inks.colours(), paints.colours()), settings.finish, settings.gap, settings.model)
     window = _Reader(film, holds, size, settings)
     ordinals = [hold.frames.start for hold in holds]
     noise = FrameNoise(settings.seed)
@@ -237,17 +255,21 @@ def _paint_shot(
     )
     whole = _covers(film, plan)
     written = 0
+
+    def given(file: KeyframeFile) -> Painted:
+        drawing = drawing_of(next(film.read(FrameRange(file.index, file.index + 1))))
+        return painter.given(load(file).image, drawing)
+
     with _memory(size):
         for new, made in painted:
-            yield from _write_given(sink, plan.keyframes, holds[written : new.start])
+            yield from _write_given(write, plan.keyframes, holds[written : new.start], given)
             for place, index in enumerate(new):
                 confidence = None if made.confidence is None else made.confidence[place]
-                finished = _finished(made.frames[place], confidence, *window.picture(index), look, settings, whole)
-                for frame in holds[index].frames:
-                    sink.write(frame, finished)
-                    yield frame
+                picture, lines = window.picture(index)
+                finished = painter.paint(made.frames[place], confidence, lines, drawing_of(picture))
+                yield from write.painted(holds[index].frames, _picture(finished, picture, covered=whole), finished)
             written = new.stop
-        yield from _write_given(sink, plan.keyframes, holds[written:])
+        yield from _write_given(write, plan.keyframes, holds[written:], given)
 
 
 def _drawing(frame: int, holds: Sequence[Hold]) -> int:
@@ -259,52 +281,44 @@ def _drawing(frame: int, holds: Sequence[Hold]) -> int:
     return next(index for index, hold in enumerate(holds) if frame in hold.frames)
 
 
-def _write_given(sink: Sink, keyframes: Sequence[KeyframeFile], holds: Sequence[Hold]) -> Iterator[int]:
+@dataclass(frozen=True, eq=False)
+class _Write:
+    """Where the frames of a shot go."""
+
+    delivery: Delivery
+    sink: Sink
+    shot: int
+
+    def painted(self, frames: FrameRange, picture: Picture, painted: Painted) -> Iterator[int]:
+        return self.delivery.painted(self.sink, self.shot, frames, picture, painted)
+
+    def given(self, frames: FrameRange, picture: Picture, painted: Callable[[], Painted]) -> Iterator[int]:
+        return self.delivery.given(self.sink, self.shot, frames, picture, painted)
+
+
+def _write_given(
+    write: _Write, keyframes: Sequence[KeyframeFile], holds: Sequence[Hold], given: Callable[[KeyframeFile], Painted]
+) -> Iterator[int]:
     """Write drawings that are keyframes; of several of one drawing each has its own frame and those after it."""
     for hold in holds:
-        inside = [file for file in keyframes if file.index in hold.frames]
-        for frame in hold.frames:
-            file = max((f for f in inside if f.index <= frame), key=lambda f: f.index, default=inside[0])
-            sink.write(frame, read_picture(file.path))
-            yield frame
+        inside = sorted((file for file in keyframes if file.index in hold.frames), key=lambda file: file.index)
+        borders = [hold.frames.start, *(file.index for file in inside[1:]), hold.frames.stop]
+        for file, (start, stop) in zip(inside, pairwise(borders), strict=True):
+            yield from write.given(FrameRange(start, stop), read_picture(file.path), partial(given, file))
 
 
-def _finished(
-    colour: Tensor,
-    confidence: Tensor | None,
-    picture: Picture,
-    lines: Tensor,
-    look: _Look,
-    settings: Settings,
-    covered: bool,
-) -> Picture:
-    drawing = _drawing_of(picture, settings)
-    size = picture.height, picture.width
-    layer, enlarged = paint_layer(colour, lines, size), max(size) / max(colour.shape[1:])
-    if look.palette is not None:
-        sure = None if confidence is None else confidence_layer(confidence, size)
-        layer = flatten(look.palette, layer, drawing, sure, gap=settings.gap, enlarged=enlarged)
-    elif settings.finish != "raw":
-        layer = soften(layer, drawing, gap=settings.gap, enlarged=enlarged)
-    frame = finish(layer, drawing, look.ink)
-    alpha = picture.alpha
+def _picture(painted: Painted, drawn: Picture, *, covered: bool) -> Picture:
+    """Return a ``painted`` frame as its drawing was ``drawn``: as many bits, and opaque where there is paint."""
+    alpha = drawn.alpha
     if alpha is not None and not covered:
-        alpha = opacity(layer, drawing, frame, alpha)
-    return from_frame(frame, picture.bits, alpha)
+        alpha = opacity(painted.paint, painted.drawing, painted.frame, alpha)
+    return from_frame(painted.frame, drawn.bits, alpha)
 
 
 def _drawing_of(picture: Picture, settings: Settings) -> Tensor:
     """Return the drawing ``[3, H, W]`` that is laid over the paint."""
     frame = to_frame(picture)
     return extract(frame[None], settings.lines)[0].expand(3, -1, -1) if _extracted(settings) else frame
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What the keyframes of a shot say about its lines and its paint; None: nothing."""
-
-    ink: InkColours | None
-    palette: Palette | None
 
 
 class _Reader:
@@ -359,13 +373,27 @@ def _covers(film: Film, plan: ShotPlan) -> bool:
     return picture.alpha is not None and covers_drawing(picture.alpha, to_frame(picture))
 
 
+def _strangers(film: Film, plan: Plan, settings: Settings) -> tuple[Stranger, ...]:
+    """Return the colours of keyframes that are not in the colour model."""
+    if settings.model is None or not settings.report:
+        return ()
+    found = []
+    for file in (file for shot in plan.shots for file in shot.keyframes):
+        drawing = _drawing_of(next(film.read(FrameRange(file.index, file.index + 1))), settings)
+        strangers = settings.model.strangers(load(file).image, drawing)
+        found += [Stranger(colour, file.number, pixels) for colour, pixels in strangers]
+    return tuple(found)
+
+
 def _identity(film: Film, plan: Plan, colorizer: Colorizer, settings: Settings) -> str:
     """Return a digest of all that the painted frames depend on, but for the pixels of the line art."""
     digest = hashlib.sha256()
     shots = [[str(hold.frames) for hold in holds] for holds in plan.holds]
-    wishes = asdict(replace(settings, batch=None))
+    wishes = asdict(replace(settings, batch=None, model=None))
     facts = [str(film.info.path.resolve()), film.info.numbers, wishes, plan.size, shots]
     digest.update(json.dumps(facts).encode())
+    if settings.model is not None:
+        digest.update(settings.model.colours.numpy().tobytes())
     digest.update(repr(colorizer.settings).encode())  # all that tells one colorizer without weights from another
     for file in (file for shot in plan.shots for file in shot.keyframes):
         digest.update(file.path.read_bytes())

@@ -77,10 +77,10 @@ def anicolor(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def colorize(anicolor: Run, weights: Path) -> Run:
-    """Run ``colorize INPUT KEYFRAMES OUT`` with the tiny model, one step and the CPU."""
+    """Run ``colorize INPUT KEYFRAMES OUT`` with the tiny model, one step and the CPU, and no report."""
 
     def run(film: Path, keyframes: Path, out: Path, *more: object) -> Outcome:
-        tiny = ("--weights", weights, "--steps", 1, "--size", 64, "--device", "cpu")
+        tiny = ("--weights", weights, "--steps", 1, "--size", 64, "--device", "cpu", "--no-report")
         return anicolor("colorize", film, "--keyframes", keyframes, "-o", out, *tiny, *more)
 
     return run

@@ -13,7 +13,8 @@ from anicolor.errors import AnicolorError, InputError, OverwriteError, PartialEr
 from anicolor.frames import FrameRange, Hold, Shot
 from anicolor.media.open import open_film
 from anicolor.models.weights import load_colorizer
-from anicolor.pipeline import Painted, Settings, check_target, colorize, make_plan
+from anicolor.painting.palette import ColourModel
+from anicolor.pipeline import Progress, Settings, check_target, colorize, make_plan
 
 TINY = Settings(steps=1, size=64)
 
@@ -50,7 +51,7 @@ def interrupted(begin, out):
 
 
 def test_every_frame_is_told(begin):
-    assert list(begin()) == [Painted(done, 8, (done - 1) // 4) for done in range(1, 9)]
+    assert list(begin()) == [Progress(done, 8, (done - 1) // 4) for done in range(1, 9)]
 
 
 def test_the_plan_counts_what_it_has_looked_at(source, long_keyframes):
@@ -72,8 +73,8 @@ def test_a_damaged_journal_is_an_error_with_a_cure(begin, out):
 @pytest.mark.usefixtures("interrupted")
 def test_resume_tells_the_finished_shots_and_paints_the_others(begin, out):
     assert list(begin(resume=True)) == [
-        Painted(4, 8, 0, resumed=True),
-        *(Painted(done, 8, 1) for done in range(5, 9)),
+        Progress(4, 8, 0, resumed=True),
+        *(Progress(done, 8, 1) for done in range(5, 9)),
     ]
     assert len(files_in(out)) == 8
 
@@ -91,9 +92,12 @@ def test_resume_repaints_a_finished_shot_that_lost_a_frame(begin, out):
 
 
 @pytest.mark.usefixtures("interrupted")
-@pytest.mark.parametrize("change", ["seed", "steps", "size", "lines", "references", "precision"])
+@pytest.mark.parametrize(
+    "change", ["seed", "steps", "size", "lines", "references", "precision", "gap", "layers", "model"]
+)
 def test_resume_with_other_settings_is_refused(begin, out, change):
-    others = {"seed": 1, "steps": 2, "size": 48, "lines": "xdog", "references": 1, "precision": "bfloat16"}
+    others = {"seed": 1, "steps": 2, "size": 48, "lines": "xdog", "references": 1, "precision": "bfloat16", "gap": 2}
+    others |= {"layers": ("paint",), "model": ColourModel.of([(0.0, 0.0, 1.0)])}
     before = files_in(out)
     with pytest.raises(InputError, match="begun with other keyframes, settings or weights"):
         list(begin(replace(TINY, **{change: others[change]}), resume=True))

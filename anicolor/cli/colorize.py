@@ -62,6 +62,9 @@ __all__ = ["command"]
 )
 @options.finish
 @options.gap
+@options.palette
+@options.layers
+@options.report
 @click.option(
     "--line-colour",
     type=click.Choice(["keyframe", "multiply"]),
@@ -101,6 +104,9 @@ def command(
     size: int,
     finish: Any,
     gap: int | None,
+    palette: Path | None,
+    layers: Any,
+    report: bool,
     line_colour: Any,
     preset: Any,
     rate: Fraction | None,
@@ -117,9 +123,12 @@ def command(
     INPUT is a video, a folder of numbered images, or a pattern like A.%04d.png. A keyframe's number says which frame it
     is: the drawing's own number, or the 0-based frame of a video.
     """
+    from anicolor.delivery import beside
     from anicolor.media.open import open_film
     from anicolor.models.device import pick_device
     from anicolor.models.weights import load_colorizer
+    from anicolor.painting.palette import ColourModel
+    from anicolor.painting.swatches import read_swatches
     from anicolor.pipeline import Settings, check_target, colorize, make_plan
     from anicolor.shots.lists import read_shots
     from anicolor.shots.xdts import read_xdts
@@ -141,6 +150,9 @@ def command(
         references=references,
         batch=batch,
         precision=precision,
+        layers=layers,
+        model=None if palette is None else ColourModel.of(swatch.rgb for swatch in read_swatches(palette)),
+        report=report,
     )
     with open_film(film, rate=rate, matrix=matrix) as source:
         check_target(out, source, settings, overwrite=overwrite, resume=resume)
@@ -158,16 +170,21 @@ def command(
             _show(facts, as_json=as_json)
             return
         with console.bar("paint", source.info.frames, quiet=quiet) as move:
-            for step in colorize(source, plan, colorizer, out, settings, overwrite=overwrite, resume=resume):
+            begin = {"overwrite": overwrite, "resume": resume}
+            for step in colorize(source, plan, colorizer, out, settings, **begin, name=model):
                 move(step.done, f"shot {step.shot + 1} of {len(plan.shots)}")
                 facts["notes"] += step.notes
         for remark in facts["notes"][len(plan.notes) :]:
             console.note(f"note: {remark}", quiet=quiet)
+    if report:
+        facts["report"] = str(beside(out, "report", ".json"))
     facts["seconds"] = round(time.monotonic() - started, 1)
     if as_json:
         console.print_json(facts)
     else:
         console.note(f"{out}: {source.info.frames} frames painted in {facts['seconds']} s", quiet=quiet)
+        if report:
+            console.note(f"{beside(out, 'report', '.html')}: what needs an eye", quiet=quiet)
 
 
 def _facts(film: Film, plan: Plan, out: Path) -> dict[str, Any]:

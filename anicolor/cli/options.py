@@ -13,17 +13,21 @@ __all__ = [
     "device",
     "finish",
     "gap",
+    "layers",
     "matrix",
     "out",
     "overwrite",
+    "palette",
     "quiet",
     "rate",
     "references",
+    "report",
     "seed",
     "steps",
 ]
 
 FilmPath = click.Path(path_type=Path)
+LAYERS = ("paint", "lines", "regions", "confidence")
 
 
 def _rate(_: click.Context, __: click.Parameter, value: str | None) -> Fraction | None:
@@ -64,6 +68,29 @@ finish = click.option(
     show_default=True,
     help="flat: the keyframes' exact colours, where they are painted flat; soft: shading, kept inside the lines;"
     " raw: the network's.",
+)
+
+
+def _layers(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """Return layers such as ``paint,lines``, each once; the composite is always there."""
+    names = [] if value is None else [name.strip() for name in value.split(",")]
+    for name in names:
+        if name not in ("composite", *LAYERS):
+            raise click.BadParameter(f"{name!r} is no layer: expected some of composite,{','.join(LAYERS)}")
+    return tuple(name for name in LAYERS if name in names)
+
+
+layers = click.option(
+    "--layers",
+    callback=_layers,
+    metavar="LIST",
+    help=f"Folders beside the output: some of {','.join(LAYERS)}. The composite is the output itself.",
+)
+palette = click.option(
+    "--palette", type=FilmPath, metavar="FILE", help="Colour model that fills are locked to: GPL, ASE, ACO or a sheet."
+)
+report = click.option(
+    "--report/--no-report", default=True, show_default=True, help="A report and its page beside the output."
 )
 gap = click.option(
     "--gap", type=click.IntRange(0), help="Widest gap in the lines that bounds a fill, in pixels. [default: by size]"

@@ -26,7 +26,8 @@ class Traits:
     painted before a window that it is given again, ``keyframes`` the most references of one request, ``anchors``
     which keyframes it needs, ``size_multiple`` what height and width must be divisible by, ``steps`` the
     default number of sampling steps (0: the model does not sample), ``tracked`` whether requests carry tracks,
-    ``alone`` whether each frame of a window is painted on its own: a window may then have any number of them.
+    ``alone`` whether each frame of a window is painted on its own: a window may then have any number of them,
+    ``confident`` whether it tells how sure it is of what it painted.
     """
 
     window: int
@@ -39,6 +40,7 @@ class Traits:
     steps: int = 0
     tracked: bool = False
     alone: bool = False
+    confident: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from torch import Tensor
 from anicolor.lines.distance import nearest
 from anicolor.painting.ink import InkColours
 
-__all__ = ["confidence_layer", "covers_drawing", "finish", "opacity", "paint_layer"]
+__all__ = ["confidence_layer", "covers_drawing", "finish", "opacity", "paint_layer", "whitened"]
 
 _CLEAN = 0.5  # lines lighter than this let the colour below be recovered
 _WHITE = 6 / 255  # closer to paper white than this is paper
@@ -25,8 +25,12 @@ def paint_layer(colours: Tensor, lines: Tensor, size: tuple[int, int]) -> Tensor
 
     The ink that the network painted is taken out again, so that no blurred line shows beside the artist's.
     """
-    full = F.interpolate(_fills(colours, lines)[None], size, mode="bilinear", align_corners=False)[0]
-    return torch.where((full > 1 - _WHITE).all(dim=0), 1.0, full)
+    return F.interpolate(_fills(colours, lines)[None], size, mode="bilinear", align_corners=False)[0]
+
+
+def whitened(paint: Tensor) -> Tensor:
+    """Return ``paint`` ``[3, H, W]`` with what is nearly the white of paper in exactly that."""
+    return torch.where((paint > 1 - _WHITE).all(dim=0), 1.0, paint)
 
 
 def confidence_layer(confidence: Tensor, size: tuple[int, int]) -> Tensor:

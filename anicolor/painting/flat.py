@@ -22,7 +22,6 @@ __all__ = ["flatten"]
 _NEAR = 0.03 * 3**0.5  # of the distance in RGB: paint this close is meant to be the colour
 _SURE = 0.8  # confidence: of the votes, so many are for the colour that is painted
 _ASIDE = 0.02  # of each channel: paint this far from the line between two colours is no mixture of them
-_BESIDE = np.ones((9, 9), np.uint8)  # pixels: lines so close to a patch lie on its paint
 
 _Whole = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
@@ -58,13 +57,11 @@ def flatten(
     filled = _filled(shown, unsure, paper, confidence, gap)
     settled = settle(filled, paper, paint.numpy(), palette.colours.double().numpy(), palette.families, palette.touching)
     changed = unsure | (settled != shown)
-    if not changed.any():
-        return snapped
     flat = snapped.flatten(1).clone()
     there = torch.from_numpy(np.flatnonzero(changed))
     flat[:, there] = palette.of_family(settled[changed], paint.flatten(1)[:, there])
-    under = np.flatnonzero((cv2.dilate(changed.astype(np.uint8), _BESIDE) > 0) & ~paper)
-    flat[:, torch.from_numpy(under)] = flat[:, torch.from_numpy(nearest(paper).ravel()[under])]
+    if paper.any():
+        flat = flat[:, torch.from_numpy(nearest(paper).ravel())]  # lines lie on the paint beside them
     return _smooth(flat.view_as(paint), paint, changed, enlarged)
 
 

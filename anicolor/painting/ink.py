@@ -46,12 +46,14 @@ class InkColours:
     darkness: float
     """Of the drawing where it is opaque ink, above 0 to 1: pencil is grey."""
 
-    def lay(self, drawing: Tensor, paint: Tensor) -> Tensor:
+    def lay(self, drawing: Tensor, paint: Tensor, ground: Tensor | None = None) -> Tensor:
         """Return the frame ``[3, H, W]``: the lines of ``drawing`` ``[3, H, W]`` in these colours over ``paint``.
 
         Lines keep their shape and opacity; those that the keyframes show as drawn are the drawing's own, unchanged.
+        With a ``ground`` ``[3, H, W]`` they are laid over that instead, and the paint only tells their colours.
         """
-        frame = paint * drawing
+        ground = paint if ground is None else ground
+        frame = ground * drawing
         lines = drawing.amin(dim=0)
         where = (lines < 1).flatten().nonzero()[:, 0]
         if not len(where) or not (lines > _PAPER).any():
@@ -60,7 +62,7 @@ class InkColours:
         nearest_row = self._rows(_unpacked(keys))[torch.from_numpy(back)]
         inked = ~self.drawn[nearest_row]
         where, ink = where[inked], self.colours[nearest_row[inked]].T
-        over, under = _opacity(lines, where, self.darkness), paint.flatten(1)[:, where]
+        over, under = _opacity(lines, where, self.darkness), ground.flatten(1)[:, where]
         frame.flatten(1)[:, where] = ink * over + under * (1 - over)
         return frame
 

@@ -7,13 +7,15 @@ from typing import Literal, TypeAlias, get_args
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from anicolor.media.picture import Picture, from_frame
 from anicolor.painting.borders import PAPER
+from anicolor.painting.painter import Painted
 from anicolor.painting.regions import default_gap, false_colours, regions
 
-__all__ = ["LAYERS", "Layer", "confidence_picture", "lines_picture", "paint_picture", "painted_area", "regions_picture"]
+__all__ = ["LAYERS", "Layer", "layer_picture", "painted_area"]
 
 Layer: TypeAlias = Literal["paint", "lines", "regions", "confidence"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
@@ -33,27 +35,26 @@ def painted_area(paint: Tensor) -> _Flags:
     return painted
 
 
-def paint_picture(paint: Tensor, bits: int) -> Picture:
-    """Return the paint ``[3, H, W]`` alone, under the lines too; what is not painted is transparent. Straight alpha."""
-    return from_frame(paint, bits, painted_area(paint).astype(np.float64))
+def layer_picture(layer: Layer, painted: Painted, bits: int, gap: int | None = None) -> Picture:
+    """Return a layer of a ``painted`` frame alone; ``paint`` and ``lines`` with straight alpha and ``bits`` bits.
 
+    ``paint`` lies under the lines too, and is transparent where nothing is painted. ``lines`` laid on it are the frame;
+    where they are multiplied with the paint, a pixel is as opaque as its darkest channel asks. ``regions`` has false
+    colours and black lines: it shows gaps wider than ``gap`` pixels. ``confidence`` is a heat map from dark blue (0) to
+    yellow (1).
 
-def lines_picture(lines: Tensor, bits: int) -> Picture:
-    """Return ``lines`` ``[3, H, W]``, which lie on white paper, alone. Straight alpha.
-
-    Each pixel is as opaque as its darkest channel asks: black ink is black, thin ink is transparent rather than grey.
-    Laid on white it looks as before.
+    Raises:
+        ValueError: the confidence of a frame that has none.
     """
-    return from_frame(lines, bits, (1 - lines.amin(dim=0)).double().numpy())
-
-
-def regions_picture(drawing: Tensor, gap: int | None) -> Picture:
-    """Return the regions of ``drawing`` ``[3, H, W]`` in false colours, lines in black: it shows gaps that leak."""
-    paper = (drawing.amin(dim=0) > PAPER).numpy()
-    return Picture(false_colours(regions(paper, default_gap(*paper.shape) if gap is None else gap)))
-
-
-def confidence_picture(confidence: Tensor) -> Picture:
-    """Return ``confidence`` ``[1, H, W]`` as a heat map: from dark blue (0) to yellow (1), OpenCV's viridis."""
-    levels = np.rint(255 * confidence[0].clamp(0, 1).numpy()).astype(np.uint8)
+    if layer == "paint":
+        return from_frame(painted.paint, bits, painted_area(painted.paint).astype(np.float64))
+    if layer == "lines":
+        white, black = (painted.lines_on(torch.full_like(painted.paint, ground)) for ground in (1.0, 0.0))
+        return from_frame(white, bits, (1 - (white - black).amin(dim=0)).clamp(0, 1).double().numpy())
+    if layer == "regions":
+        paper = (painted.drawing.amin(dim=0) > PAPER).numpy()
+        return Picture(false_colours(regions(paper, default_gap(*paper.shape) if gap is None else gap)))
+    if painted.confidence is None:
+        raise ValueError("the colorizer cannot tell how sure it is")
+    levels = np.rint(255 * painted.confidence[0].clamp(0, 1).numpy()).astype(np.uint8)
     return Picture(cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB))

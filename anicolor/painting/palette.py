@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from anicolor.painting.borders import PAPER, contacts
 
-__all__ = ["Palette", "PaletteSamples"]
+__all__ = ["ColourModel", "Palette", "PaletteSamples"]
 
 _BLANK = 0.98  # drawings lighter than this show paint alone
 _FLAT = 0.8  # of the paint is in few colours: shading is left as it is
@@ -27,6 +28,8 @@ _STEP = 0.02  # of the distance in RGB: a gradient goes in steps as small as thi
 _MOST = 200  # families: with more, the paint is shaded after all, and borders say nothing
 _REACHES = (1, 2, 3, 5, 7)  # pixels: what is painted with soft borders touches across them
 _SEEN = 2  # contacts make two colours touch
+_FAR = 16 / 255 * 3**0.5  # of the distance in RGB: the eye sees that it is another colour
+_OTHER = 1.5 / 255  # of the distance in RGB: one level in one channel is rounding
 _MOST_STEPS = 2000  # colours in them: with more, they would take too long
 _DEPTH = 65535
 _BYTES = np.array([0, 8, 16], np.int32)
@@ -52,20 +55,8 @@ class Palette:
         return len(self.touching) <= _MOST and len(self.colours) <= _MOST_STEPS
 
     def nearest(self, paint: Tensor) -> tuple[npt.NDArray[np.float32], _Whole]:
-        """Return how far the nearest colour is from ``paint`` ``[3, H, W]``, and which it is, ``[H, W]`` each.
-
-        Paint counts in steps of 8 bits: a frame has few of them, and each is looked up once.
-        """
-        levels = np.rint(paint.numpy() * 255).astype(np.int32)
-        keys = (levels << _BYTES[:, None, None]).sum(axis=0)
-        there = np.zeros(1 << 24, dtype=bool)
-        there[keys] = True
-        found = np.flatnonzero(there)
-        points = torch.from_numpy((found[:, None] >> _BYTES) & 255).float() / 255
-        distance, rows = _nearest(self.colours, points)
-        far, which = np.empty(len(there), np.float32), np.empty(len(there), np.int32)
-        far[found], which[found] = distance, rows
-        return far[keys], which[keys].astype(np.int64)
+        """Return how far the nearest colour is from ``paint`` ``[3, H, W]``, and which it is, ``[H, W]`` each."""
+        return _nearest_of_frame(self.colours, paint)
 
     def of_family(self, families: _Whole, paint: Tensor) -> Tensor:
         """Return for each of ``paint`` ``[3, n]`` the nearest colour ``[3, n]`` of the family ``[n]`` it is to have."""
@@ -79,6 +70,36 @@ class Palette:
             given = paint[:, torch.from_numpy(there)].T
             rows[there] = steps[_nearest(self.colours[torch.from_numpy(steps)], given)[1]]
         return self.colours.T[:, torch.from_numpy(rows)]
+
+
+@dataclass(frozen=True, eq=False)
+class ColourModel:
+    """The colours ``[N, 3]`` in [0, 1] that a department paints a figure with; white, the key for paper, is one."""
+
+    colours: Tensor
+
+    @classmethod
+    def of(cls, colours: Iterable[tuple[float, float, float]]) -> ColourModel:
+        """Return the model of these ``colours``, red, green and blue in [0, 1], and white."""
+        return cls(torch.tensor(sorted({*colours, (1.0, 1.0, 1.0)})))
+
+    def locked(self, paint: Tensor) -> tuple[Tensor, int]:
+        """Return ``paint`` ``[3, H, W]`` in the nearest of the colours, and how many pixels had to move far for it."""
+        distance, rows = _nearest_of_frame(self.colours, paint)
+        return self.colours.T[:, torch.from_numpy(rows)], int((distance > _FAR).sum())
+
+    def strangers(self, image: Tensor, drawing: Tensor) -> tuple[tuple[tuple[int, int, int], int], ...]:
+        """Return the colours (in levels) of a keyframe's fills that are not in the model, and the pixels of each.
+
+        ``image`` and ``drawing`` are ``[3, H, W]``; the most frequent come first.
+        """
+        fills = image.flatten(1)[:, (drawing > _BLANK).all(dim=0).flatten()]
+        levels, counts = np.unique(np.rint(fills.numpy() * 255).astype(np.int64), axis=1, return_counts=True)
+        often = counts >= max(_FEWEST, _RAREST * fills.shape[1])
+        levels, counts = levels[:, often], counts[often]
+        distance, _ = _nearest(self.colours, torch.from_numpy(levels.T).float() / 255)
+        order = [row for row in np.argsort(-counts, kind="stable") if distance[row] > _OTHER]
+        return tuple(((int(r), int(g), int(b)), int(counts[row])) for row in order for r, g, b in [levels[:, row]])
 
 
 class PaletteSamples:
@@ -128,6 +149,23 @@ class PaletteSamples:
         for pair in families[_nearest(colours, _unpacked(shown.ravel()))[1].reshape(-1, 2)]:
             touching[tuple(pair)] = touching[tuple(pair[::-1])] = True
         return Palette(colours, families.astype(np.int64), touching)
+
+
+def _nearest_of_frame(colours: Tensor, paint: Tensor) -> tuple[npt.NDArray[np.float32], _Whole]:
+    """Return how far the nearest colour is from ``paint`` ``[3, H, W]``, and which it is, ``[H, W]`` each.
+
+    Paint counts in steps of 8 bits: a frame has few of them, and each is looked up once.
+    """
+    levels = np.rint(paint.numpy() * 255).astype(np.int32)
+    keys = (levels << _BYTES[:, None, None]).sum(axis=0)
+    there = np.zeros(1 << 24, dtype=bool)
+    there[keys] = True
+    found = np.flatnonzero(there)
+    points = torch.from_numpy((found[:, None] >> _BYTES) & 255).float() / 255
+    distance, rows = _nearest(colours, points)
+    far, which = np.empty(len(there), np.float32), np.empty(len(there), np.int32)
+    far[found], which[found] = distance, rows
+    return far[keys], which[keys].astype(np.int64)
 
 
 def _nearest(colours: Tensor, points: Tensor) -> tuple[npt.NDArray[np.float64], _Whole]:

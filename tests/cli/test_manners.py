@@ -60,8 +60,9 @@ def test_a_pipe_gets_no_bars_and_no_colour(film, keyframes, out, weights):
     done = anicolor_process("colorize", film, "-k", keyframes, "-o", out, *tiny)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith(f"{out}: 4 frames painted in ")
+    painted, page = done.stderr.splitlines()
+    assert painted.startswith(f"{out}: 4 frames painted in ")
+    assert page == f"{out.with_name('out-report.html')}: what needs an eye"
     assert "\x1b" not in done.stderr
     assert len(files_in(out)) == 4
 

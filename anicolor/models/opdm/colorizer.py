@@ -69,6 +69,7 @@ class OpdmColorizer(Colorizer):
             size_multiple=settings.size_multiple,
             steps=settings.steps,
             tracked=settings.tracked,
+            confident=settings.carried,
         )
         self._flow = DisFlow() if settings.needs_flow else None
         self._known: _Known | None = None

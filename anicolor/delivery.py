@@ -1,0 +1,133 @@
+"""What a run leaves behind: painted frames, layers in folders beside them, a report and its page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from anicolor.errors import OverwriteError
+from anicolor.frames import FrameRange
+from anicolor.journal import Journal
+from anicolor.media.film import Film
+from anicolor.media.picture import Picture
+from anicolor.media.write import ImageSink, Sink
+from anicolor.painting.layers import Layer, layer_picture
+from anicolor.painting.painter import Painted
+from anicolor.painting.review import review
+from anicolor.quality.notes import CutReport, FrameNote, Stranger, frame_facts, frame_note, save_report
+from anicolor.quality.page import QualityPage
+
+__all__ = ["Delivery", "beside", "check_beside"]
+
+
+def beside(out: Path, what: str, suffix: str = "") -> Path:
+    """Return what goes beside ``out``: ``painted-paint`` beside ``painted``, ``cut-report.json`` beside ``cut.mov``."""
+    return out.with_name(f"{out.name if out.is_dir() else out.stem}-{what}{suffix}")
+
+
+def check_beside(out: Path, layers: Sequence[Layer], *, report: bool) -> None:
+    """Check that nothing is in the way of the layers and the report.
+
+    Raises:
+        OverwriteError: there is.
+    """
+    folders = [beside(out, layer) for layer in layers]
+    files = [beside(out, "report", suffix) for suffix in (".json", ".html") if report]
+    for path in (*folders, *files):
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            raise OverwriteError(f"{path}: exists: name another output, or --overwrite")
+
+
+class Delivery:
+    """Writes frames, their layers and their notes, shot by shot.
+
+    Args:
+        film: the line art.
+        out: where the painted frames go.
+        shots: all shots of the film.
+        layers: those to be written; each goes into a folder beside ``out``.
+        gap: of the regions' layer; see :func:`~anicolor.painting.regions.regions`.
+        report: whether a report and its page are made.
+    """
+
+    def __init__(
+        self,
+        film: Film,
+        out: Path,
+        shots: Sequence[FrameRange],
+        layers: Sequence[Layer] = (),
+        gap: int | None = None,
+        *,
+        report: bool = False,
+    ) -> None:
+        self._film, self._out, self._shots, self._gap = film, out, tuple(shots), gap
+        self._layers: dict[Layer, Sink] = {layer: ImageSink(beside(out, layer), film) for layer in layers}
+        self._page = QualityPage(shots, film.pixel_aspect) if report else None
+        self._notes: dict[int, tuple[FrameNote, ...]] = {}
+        self._new: list[FrameNote] = []
+
+    def __enter__(self) -> Delivery:
+        for sink in self._layers.values():
+            sink.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for sink in self._layers.values():
+            sink.__exit__(None, None, None)
+
+    def painted(self, sink: Sink, shot: int, frames: FrameRange, picture: Picture, painted: Painted) -> Iterator[int]:
+        """Write a drawing that was painted for each of its ``frames``, and yield after each."""
+        seen = review(painted) if self._page else None
+        for frame in self._each(sink, frames, picture, lambda: painted):
+            if self._page and seen:
+                number = self._film.info.numbers[frame]
+                sure = seen.confidence, seen.unsure
+                note = FrameNote(frame, number, shot, False, *sure, moved=painted.moved, regions=seen.regions)
+                self._page.see(note, picture, seen.doubt)
+                self._new.append(note)
+            yield frame
+
+    def given(
+        self, sink: Sink, shot: int, frames: FrameRange, picture: Picture, painted: Callable[[], Painted]
+    ) -> Iterator[int]:
+        """Write a keyframe for each of its ``frames``, and yield after each; ``painted`` is asked for layers alone."""
+        for frame in self._each(sink, frames, picture, painted):
+            if self._page:
+                note = FrameNote(frame, self._film.info.numbers[frame], shot, True)
+                self._page.see(note, picture, None)
+                self._new.append(note)
+            yield frame
+
+    def finish(self, journal: Journal, shot: int) -> None:
+        """Note that a shot is finished."""
+        journal.finish(shot, [frame_facts(note) for note in self._new])
+        self._notes[shot], self._new = tuple(self._new), []
+
+    def resume(self, journal: Journal, shot: int) -> None:
+        """Take over the notes of a shot that an earlier run finished."""
+        self._notes[shot] = tuple(frame_note(facts) for facts in journal.facts(shot))
+
+    def report(self, model: str, strangers: Sequence[Stranger], notes: Sequence[str]) -> None:
+        """Write the report and its page, if they are asked for.
+
+        Raises:
+            AnicolorError: they cannot be written.
+        """
+        if self._page is None:
+            return
+        frames = tuple(note for shot in sorted(self._notes) for note in self._notes[shot])
+        name = self._film.info.path.name
+        report = CutReport(name, model, self._shots, frames, tuple(strangers), tuple(notes))
+        save_report(beside(self._out, "report", ".json"), report)
+        self._page.write(beside(self._out, "report", ".html"), report)
+
+    def _each(self, sink: Sink, frames: FrameRange, picture: Picture, painted: Callable[[], Painted]) -> Iterator[int]:
+        pictures = {}
+        if self._layers:
+            shown = painted()
+            pictures = {layer: layer_picture(layer, shown, picture.bits, self._gap) for layer in self._layers}
+        for frame in frames:
+            for layer, one in pictures.items():
+                self._layers[layer].write(frame, one)
+            sink.write(frame, picture)  # last: where it is, all else is
+            yield frame

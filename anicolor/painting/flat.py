@@ -21,6 +21,7 @@ __all__ = ["flatten"]
 
 _NEAR = 0.03 * 3**0.5  # of the distance in RGB: paint this close is meant to be the colour
 _SURE = 0.8  # confidence: of the votes, so many are for the colour that is painted
+_OPPOSITE = 0.7  # of the distance in RGB, at most 1.7: paint this far from a colour was not meant to be it
 _ASIDE = 0.02  # of each channel: paint this far from the line between two colours is no mixture of them
 
 _Whole = npt.NDArray[np.int64]
@@ -55,6 +56,7 @@ def flatten(
     if enlarged > 1:
         unsure |= paper & far & _mixed(snapped, paint, far, enlarged)
     filled = _filled(shown, unsure, paper, confidence, gap)
+    filled = _plausible(filled, shown, paint, palette)
     settled = settle(filled, paper, paint.numpy(), palette.colours.double().numpy(), palette.families, palette.touching)
     changed = unsure | (settled != shown)
     flat = snapped.flatten(1).clone()
@@ -93,6 +95,17 @@ def _filled(shown: _Whole, unsure: _Flags, paper: _Flags, confidence: Tensor | N
         families = int(shown.max()) + 1
         votes = np.bincount(part * families + shown[left], sure + 1e-6, len(which) * families)
         filled[left] = votes.reshape(len(which), families).argmax(axis=1)[part]
+    return filled
+
+
+def _plausible(filled: _Whole, shown: _Whole, paint: Tensor, palette: Palette) -> _Whole:
+    """Return ``filled`` ``[H, W]``, but families as ``shown`` where ``paint`` has next to nothing of the new colour."""
+    places = np.flatnonzero(filled != shown)
+    given = paint.flatten(1)[:, torch.from_numpy(places)]
+    apart = (palette.of_family(filled.ravel()[places], given) - given).square().sum(dim=0).numpy()
+    back = places[apart > _OPPOSITE**2]
+    filled = filled.copy()
+    filled.ravel()[back] = shown.ravel()[back]
     return filled
 
 

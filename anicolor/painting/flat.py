@@ -1,7 +1,7 @@
 """The flat finish: every pixel of a painted frame in one of the keyframes' exact colours, without smears.
 
 What the colorizer is sure of stays; what it is not takes the nearest colour of its region that it is sure of; and
-where two colours touch that no keyframe shows so, the smaller patch gives way (docs/decisions/0008-flat-finish.md).
+where two colours touch that no keyframe shows so, the smaller patch gives way (docs/decisions/0008-flat-finish.md, 9).
 """
 
 from __future__ import annotations

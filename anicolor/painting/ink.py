@@ -23,6 +23,7 @@ _CLEAN = 0.02  # paper this much darker than most has ink mixed in
 _OPAQUE = 0.65  # from this opacity on the ink's own colour can be told
 _REACH, _LEAST_REACH = 0.02, 8  # of the longer side, pixels: the widest line
 _TENSOR, _FLAT = 5, 1e-4  # pixels; the least eigenvalue of a border
+_PER_PIXEL = 1 / 20  # of Sobel's slopes: their sums over the window stay below 1
 _STEP = 6  # levels: paint closer than this is one colour
 _FEWEST, _RAREST = 4, 0.002  # samples of a pair of sides, and their share of all: less is chance
 _AS_DRAWN = 8 / 255  # closer than this to the drawing's own colour the ink is as drawn
@@ -141,10 +142,16 @@ def _normals(lines: Tensor, where: Tensor, away: _Floats) -> _Floats:
 
     A thin line's nearest paper lies in one of eight directions only: the structure tensor knows better.
     """
-    tensors = cv2.cornerEigenValsAndVecs(lines.numpy(), _TENSOR, 3).reshape(-1, 6)[where.numpy()]
-    normals = tensors[:, [3, 2]].T
+    slopes = [cv2.Sobel(lines.numpy(), cv2.CV_32F, *way, ksize=3, scale=_PER_PIXEL) for way in ((0, 1), (1, 0))]
+    products = slopes[0] * slopes[0], slopes[0] * slopes[1], slopes[1] * slopes[1]
+    sums = (cv2.boxFilter(product, -1, (_TENSOR, _TENSOR), normalize=False) for product in products)
+    down, both, right = (one.reshape(-1)[where.numpy()].astype(np.float64) for one in sums)
+    larger = (down + right) / 2 + np.hypot((down - right) / 2, both)  # eigenvalue; below its vector, of two forms
+    one, other = np.stack((larger - right, both)), np.stack((both, larger - down))
+    normals = np.where(np.abs(one).sum(axis=0) >= np.abs(other).sum(axis=0), one, other)
+    normals = normals / np.maximum(np.hypot(*normals), np.finfo(np.float64).tiny)
     normals = normals * np.where((normals * away).sum(axis=0) < 0, -1, 1)
-    steep = tensors[:, 0] > _FLAT
+    steep = larger > _FLAT
     vectors: _Floats = np.where(steep, normals, away / np.maximum(np.hypot(*away), 1)).astype(np.float32)
     return vectors
 

@@ -163,9 +163,10 @@ def _nearest_of_frame(colours: Tensor, paint: Tensor) -> tuple[npt.NDArray[np.fl
     found = np.flatnonzero(there)
     points = torch.from_numpy((found[:, None] >> _BYTES) & 255).float() / 255
     distance, rows = _nearest(colours, points)
-    far, which = np.empty(len(there), np.float32), np.empty(len(there), np.int32)
-    far[found], which[found] = distance, rows
-    return far[keys], which[keys].astype(np.int64)
+    place = np.empty(len(there), np.int32)
+    place[found] = np.arange(len(found))
+    shown = place[keys]
+    return distance.astype(np.float32)[shown], rows[shown]
 
 
 def _nearest(colours: Tensor, points: Tensor) -> tuple[npt.NDArray[np.float64], _Whole]:

@@ -51,15 +51,13 @@ def regions(paper: _Flags, gap: int) -> Labels:
     narrow = paper & (found == 0)
     pieces, piece = cv2.connectedComponents(narrow.astype(np.uint8), connectivity=4)
     region_of = np.arange(count - 1, count - 1 + pieces, dtype=np.int32)
-    area = np.bincount(piece.ravel(), minlength=pieces)
-    for inner, outer in (
-        (found[:, 1:], piece[:, :-1]),
-        (found[:, :-1], piece[:, 1:]),
-        (found[1:], piece[:-1]),
-        (found[:-1], piece[1:]),
-    ):
-        corner = (inner > 0) & (outer > 0) & (area[outer] <= _CORNER * radius**2)
-        region_of[outer[corner]] = inner[corner]
+    small = np.bincount(piece.ravel(), minlength=pieces) <= _CORNER * radius**2
+    small[0] = False
+    y, x = np.nonzero(small[piece])
+    here = piece[y, x]
+    for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        beside = found[(y + down).clip(0, len(found) - 1), (x + right).clip(0, found.shape[1] - 1)]
+        region_of[here[beside > 0]] = beside[beside > 0]
     return np.where(narrow, region_of[piece], found).astype(np.int32)
 
 

@@ -26,6 +26,7 @@ from anicolor.media.film import Film
 from anicolor.media.picture import Picture, from_frame, to_frame
 from anicolor.media.sequence import read_picture
 from anicolor.media.write import Preset, Sink, check_output, create
+from anicolor.models.cache import PaintCache, digest_of
 from anicolor.models.colorizer import Colorizer, Reference
 from anicolor.models.windows import Precision, fit, network_size, paint
 from anicolor.painting.finish import covers_drawing, opacity
@@ -59,6 +60,8 @@ class Settings:
     (None: as many as it takes). ``batch`` frames are painted at once where a model can (None: several on a GPU, one
     elsewhere), with networks that calculate in ``precision``. ``layers`` go into folders beside the output; ``model``
     is the colour model that fills are locked to; with ``report`` a report and its page are written beside the output.
+    Colours that the colorizer made are kept in the folder ``cache``, and not made again from the same drawings,
+    keyframes and settings.
     """
 
     lines: str = "auto"
@@ -77,6 +80,7 @@ class Settings:
     layers: tuple[Layer, ...] = ()
     model: ColourModel | None = None
     report: bool = False
+    cache: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,7 @@ def colorize(
     spans = [shot.shot.frames for shot in plan.shots]
     journal = Journal.open(film, out, settings.preset, identity, spans, resume=resume)
     done = 0
+    cache = _cache(colorizer, settings)
     delivery = Delivery(film, out, spans, settings.layers, settings.gap, report=settings.report)
     with journal as sink, delivery:
         for number, shot in enumerate(plan.shots):
@@ -192,7 +197,7 @@ def colorize(
                 continue
             with _partial(f"shot {number} (frames {_named(shot.shot, film)})", journal.finished, plan):
                 write = _Write(delivery, sink, number)
-                for _ in _paint_shot(film, shot, plan.holds[number], colorizer, write, plan.size, settings):
+                for _ in _paint_shot(film, shot, plan.holds[number], colorizer, write, plan.size, settings, cache):
                     done += 1
                     yield Progress(done, film.info.frames, number)
                 delivery.finish(journal, number)
@@ -223,6 +228,7 @@ def _paint_shot(
     write: _Write,
     size: tuple[int, int],
     settings: Settings,
+    cache: PaintCache | None,
 ) -> Iterator[int]:
     """Paint each drawing of a shot once, write it for all frames that it is held, and yield after each frame."""
     files = {_drawing(file.index, holds): file for file in reversed(plan.keyframes)}
@@ -252,6 +258,7 @@ def _paint_shot(
         most=settings.references,
         batch=settings.batch or (_GPU_BATCH if colorizer.device.type == "cuda" else 1),
         precision=settings.precision,
+        cache=cache,
     )
     whole = _covers(film, plan)
     written = 0
@@ -343,7 +350,9 @@ class _Reader:
         return torch.stack([self._held[index][1] for index in drawings])
 
     def picture(self, index: int) -> tuple[Picture, Tensor]:
-        """Return a drawing of the window at work and its lines ``[1, h, w]``."""
+        """Return a drawing, of the window at work without reading it again, and its lines ``[1, h, w]``."""
+        if index not in self._held:
+            self.lines(FrameRange(index, index + 1))
         return self._held[index]
 
     def _start_at(self, index: int) -> None:
@@ -385,21 +394,25 @@ def _strangers(film: Film, plan: Plan, settings: Settings) -> tuple[Stranger, ..
     return tuple(found)
 
 
+def _cache(colorizer: Colorizer, settings: Settings) -> PaintCache | None:
+    if settings.cache is None:
+        return None
+    how = settings.steps, settings.seed, settings.precision, settings.references, colorizer.device.type
+    return PaintCache(settings.cache, digest_of(colorizer, *how))
+
+
 def _identity(film: Film, plan: Plan, colorizer: Colorizer, settings: Settings) -> str:
     """Return a digest of all that the painted frames depend on, but for the pixels of the line art."""
     digest = hashlib.sha256()
     shots = [[str(hold.frames) for hold in holds] for holds in plan.holds]
-    wishes = asdict(replace(settings, batch=None, model=None))
+    wishes = asdict(replace(settings, batch=None, model=None, cache=None))
     facts = [str(film.info.path.resolve()), film.info.numbers, wishes, plan.size, shots]
     digest.update(json.dumps(facts).encode())
     if settings.model is not None:
         digest.update(settings.model.colours.numpy().tobytes())
-    digest.update(repr(colorizer.settings).encode())  # all that tells one colorizer without weights from another
+    digest.update(digest_of(colorizer))
     for file in (file for shot in plan.shots for file in shot.keyframes):
         digest.update(file.path.read_bytes())
-    for network in colorizer.networks.values():
-        for value in network.state_dict().values():
-            digest.update(value.cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

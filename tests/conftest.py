@@ -30,6 +30,12 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep out of the user's cache folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights of a network of a few thousand parameters, that passes for ``opdm-small``."""
@@ -80,7 +86,7 @@ def colorize(anicolor: Run, weights: Path) -> Run:
     """Run ``colorize INPUT KEYFRAMES OUT`` with the tiny model, one step and the CPU, and no report."""
 
     def run(film: Path, keyframes: Path, out: Path, *more: object) -> Outcome:
-        tiny = ("--weights", weights, "--steps", 1, "--size", 64, "--device", "cpu", "--no-report")
+        tiny = ("--weights", weights, "--steps", 1, "--size", 64, "--device", "cpu", "--no-report", "--no-cache")
         return anicolor("colorize", film, "--keyframes", keyframes, "-o", out, *tiny, *more)
 
     return run

@@ -65,6 +65,7 @@ __all__ = ["command"]
 @options.palette
 @options.layers
 @options.report
+@options.cache
 @click.option(
     "--line-colour",
     type=click.Choice(["keyframe", "multiply"]),
@@ -107,6 +108,7 @@ def command(
     palette: Path | None,
     layers: Any,
     report: bool,
+    cache: bool,
     line_colour: Any,
     preset: Any,
     rate: Fraction | None,
@@ -125,6 +127,7 @@ def command(
     """
     from anicolor.delivery import beside
     from anicolor.media.open import open_film
+    from anicolor.models.cache import default_folder
     from anicolor.models.device import pick_device
     from anicolor.models.weights import load_colorizer
     from anicolor.painting.palette import ColourModel
@@ -153,6 +156,7 @@ def command(
         layers=layers,
         model=None if palette is None else ColourModel.of(swatch.rgb for swatch in read_swatches(palette)),
         report=report,
+        cache=default_folder() if cache else None,
     )
     with open_film(film, rate=rate, matrix=matrix) as source:
         check_target(out, source, settings, overwrite=overwrite, resume=resume)

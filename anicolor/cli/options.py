@@ -10,6 +10,7 @@ import click
 __all__ = [
     "FilmPath",
     "as_json",
+    "cache",
     "device",
     "finish",
     "gap",
@@ -88,6 +89,12 @@ layers = click.option(
 )
 palette = click.option(
     "--palette", type=FilmPath, metavar="FILE", help="Colour model that fills are locked to: GPL, ASE, ACO or a sheet."
+)
+cache = click.option(
+    "--cache/--no-cache",
+    default=True,
+    show_default=True,
+    help="What is painted is kept in the user's cache folder, 4 GiB at most: only what changed is painted again.",
 )
 report = click.option(
     "--report/--no-report", default=True, show_default=True, help="A report and its page beside the output."

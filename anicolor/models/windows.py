@@ -14,6 +14,7 @@ from torch import Tensor
 
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.frames import FrameRange
+from anicolor.models.cache import PaintCache
 from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
 from anicolor.models.tracks import GapTracks
 
@@ -86,6 +87,7 @@ def paint(
     most: int | None = None,
     batch: int = 1,
     precision: Precision = "float32",
+    cache: PaintCache | None = None,
 ) -> Iterator[tuple[FrameRange, Colours]]:
     """Yield the colours of every frame of a shot that is no keyframe, on the CPU: its range, ``[T, 3, H, W]``.
 
@@ -93,7 +95,8 @@ def paint(
     ``ordinals`` are the film's own of the shot's frames (None: they count from 0): noise belongs to the frames of the
     film. ``most`` references are used for each, the nearest (None: as many as the model takes). ``batch`` frames are
     painted at once by models that paint each on its own. With a ``precision`` below ``float32`` the networks calculate
-    in it where torch's autocast does.
+    in it where torch's autocast does. Frames that ``cache`` has, of models that paint
+    each on its own, are not painted again.
     """
     traits = colorizer.traits
     traits = replace(traits, keyframes=min(traits.keyframes, most or traits.keyframes))
@@ -105,6 +108,7 @@ def paint(
     painted: Tensor | None = None
     tracker: GapTracks | None = None
     tracked: tuple[int, ...] = ()
+    known: _Gap | None = None
     stop = 0
 
     def drawn(frames: FrameRange) -> Tensor:
@@ -112,6 +116,13 @@ def paint(
 
     for window in plan(length, sorted(references), traits):
         anchors = tuple(padded[anchor] for anchor in window.anchors)
+        seeds = tuple(index if ordinals is None else ordinals[index] for index in window.frames)
+        if cache and traits.alone and (known is None or not known.holds(window)):
+            known = _Gap(window, cache.gap(_one_by_one(lines, window.gap), anchors, window.gap.start))
+        kept = known.recall(cache, window, seeds) if cache and known else None
+        if kept is not None:
+            yield window.new, kept
+            continue
         if traits.tracked and (window.new.start == window.gap.start or window.anchors != tracked):
             tracker, tracked = GapTracks(drawn, window.gap, anchors), window.anchors
         art = drawn(window.frames)
@@ -121,7 +132,7 @@ def paint(
             lines=art,
             references=anchors,
             first=window.frames.start,
-            seeds=tuple(index if ordinals is None else ordinals[index] for index in window.frames),
+            seeds=seeds,
             painted=painted,
             tracks=tracker.to(window.frames, art) if tracker else None,
         )
@@ -135,7 +146,46 @@ def paint(
         painted = torch.cat((painted, colours))[-overlap:] if overlap else None
         stop = window.new.stop
         cropped = ..., slice(height), slice(width)
-        yield window.new, Colours(colours[cropped], None if confidence is None else confidence[cropped])
+        done = Colours(colours[cropped], None if confidence is None else confidence[cropped])
+        if cache and known:
+            known.keep(cache, window, seeds, done)
+        yield window.new, done
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """A run of frames between the same keyframes, and its key in the cache."""
+
+    first: Window
+    key: bytes
+
+    def holds(self, window: Window) -> bool:
+        return (window.gap, window.anchors) == (self.first.gap, self.first.anchors)
+
+    def recall(self, cache: PaintCache, window: Window, seeds: Sequence[int]) -> Colours | None:
+        """Return the colours of the window's new frames, if all of them were kept."""
+        found = [cache.get(self.key, frame, seed) for frame, seed in self._new(window, seeds)]
+        if any(one is None for one in found):
+            return None
+        frames = [one.frames for one in found if one]
+        sure = [one.confidence for one in found if one and one.confidence is not None]
+        return Colours(torch.cat(frames), torch.cat(sure) if sure else None)
+
+    def keep(self, cache: PaintCache, window: Window, seeds: Sequence[int], colours: Colours) -> None:
+        """Keep the colours of the window's new frames."""
+        for place, (frame, seed) in enumerate(self._new(window, seeds)):
+            one = slice(place, place + 1)
+            sure = None if colours.confidence is None else colours.confidence[one]
+            cache.put(self.key, frame, seed, Colours(colours.frames[one], sure))
+
+    def _new(self, window: Window, seeds: Sequence[int]) -> list[tuple[int, int]]:
+        """Return each new frame, counted from the gap, and its seed."""
+        by_frame = dict(zip(window.frames, seeds, strict=True))
+        return [(frame - window.gap.start, by_frame[frame]) for frame in window.new]
+
+
+def _one_by_one(lines: Callable[[FrameRange], Tensor], frames: FrameRange) -> Iterator[Tensor]:
+    return (lines(FrameRange(frame, frame + 1)) for frame in frames)
 
 
 def _new(frames: FrameRange, keyframes: Sequence[int], traits: Traits) -> FrameRange:

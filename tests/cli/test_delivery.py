@@ -12,6 +12,7 @@ from tiny_cuts import cut, files_in, pixels_of, save, save_video
 
 from anicolor.errors import PartialError
 from anicolor.media.open import open_film
+from anicolor.models.opdm.colorizer import OpdmColorizer
 from anicolor.models.weights import load_colorizer
 from anicolor.pipeline import Settings, colorize, make_plan
 from anicolor.quality.notes import read_report
@@ -36,6 +37,20 @@ def test_a_report_and_its_page_lie_beside_the_frames(colorize, anicolor, film, k
     StrictPage(out.with_name("out-report.html").read_text())
     suggested = json.loads(anicolor("keyframes", "suggest", out.with_name("out-report.json"), "--json").out)
     assert suggested["suggestions"][0]["number"] in (2, 3)
+
+
+def test_a_second_run_takes_what_the_first_painted(anicolor, weights, film, keyframes, tmp_path, monkeypatch):
+    tiny = ("--weights", weights, "--steps", 1, "--size", 64, "--device", "cpu", "--no-report")
+    order = ("colorize", film, "-k", keyframes, *tiny, "-o")
+    assert anicolor(*order, tmp_path / "a").code == 0
+    asked = []
+    paint = OpdmColorizer.colorize
+    monkeypatch.setattr(OpdmColorizer, "colorize", lambda *given: asked.append(given) or paint(*given))
+    assert anicolor(*order, tmp_path / "b").code == 0
+    assert not asked
+    assert anicolor(*order, tmp_path / "c", "--no-cache").code == 0
+    assert len(asked) == 2
+    assert files_in(tmp_path / "a") == files_in(tmp_path / "b") == files_in(tmp_path / "c")
 
 
 def test_no_report(colorize, film, keyframes, out):

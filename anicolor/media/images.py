@@ -23,7 +23,7 @@ __all__ = ["Header", "encode_png", "picture_size", "read_header", "read_picture"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _BITS, _STRIP_STARTS, _STRIP_SIZES, _TILE_STARTS, _TILE_SIZES, _EXTRA_SAMPLES = 258, 273, 279, 324, 325, 338
 _ALPHA_MODES = ("LA", "PA", "RGBA", "RGBa", "La")
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, cv2.error)
+_UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error, zlib.error, cv2.error)
 
 
 @dataclass(frozen=True)

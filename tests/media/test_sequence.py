@@ -179,3 +179,17 @@ def test_text_named_as_an_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "0001.png").write_text("hello")
     with pytest.raises(AnicolorError, match=r"0001\.png: not a whole, readable image"):
         open_film(tmp_path)
+
+
+def test_a_damaged_tag_of_a_tiff_is_an_error_of_ours(tmp_path):
+    path = tmp_path / "A_0001.tif"
+    Image.new("RGB", (4, 4)).save(path)
+    whole = path.read_bytes()
+    told = 0
+    for place in range(56, len(whole)):  # of its tags, those of the size left out: memory
+        path.write_bytes(whole[:place] + b"\x02" + whole[place + 1 :])
+        try:
+            read_picture(path)
+        except AnicolorError as error:
+            told += "save it again" in str(error)
+    assert told

@@ -34,6 +34,7 @@ from anicolor.painting.ink import InkSamples
 from anicolor.painting.layers import Layer
 from anicolor.painting.painter import Finish, Look, Painted, Painter
 from anicolor.painting.palette import ColourModel, PaletteSamples
+from anicolor.painting.trace import Trace
 from anicolor.quality.notes import Stranger
 from anicolor.shots.detect import find_shots
 from anicolor.shots.holds import film_holds, held_in
@@ -56,10 +57,12 @@ class Settings:
     ``keyframe`` (lines look as the keyframes show them) or ``multiply`` (the drawing multiplied with the paint).
     ``finish`` is ``flat`` (the keyframes' exact colours, where they are painted flat; else as ``soft``), ``soft``
     (raised to the frame's size without crossing a line) or ``raw``; ``gap`` is the widest gap in the lines, in pixels,
-    that it closes (None: by the frame's size). ``references`` keyframes at most are given to the model for one frame
-    (None: as many as it takes). ``batch`` frames are painted at once where a model can (None: several on a GPU, one
-    elsewhere), with networks that calculate in ``precision``. ``layers`` go into folders beside the output; ``model``
-    is the colour model that fills are locked to; with ``report`` a report and its page are written beside the output.
+    that it closes (None: by the frame's size). ``trace`` is what becomes of colour-trace lines: as the keyframes show,
+    ``keep`` or ``paint`` (they take the darker fill beside them). ``references`` keyframes at most are given to the
+    model for one frame (None: as many as it takes). ``batch`` frames are painted at once where a model can (None:
+    several on a GPU, one elsewhere), with networks that calculate in ``precision``. ``layers`` go into folders beside
+    the output; ``model`` is the colour model that fills are locked to; with ``report`` a report and its page are
+    written beside the output.
     Colours that the colorizer made are kept in the folder ``cache``, and not made again from the same drawings,
     keyframes and settings.
     """
@@ -74,6 +77,7 @@ class Settings:
     line_colour: LineColour = "keyframe"
     finish: Finish = "flat"
     gap: int | None = None
+    trace: Trace = "keyframe"
     references: int | None = None
     batch: int | None = None
     precision: Precision = "float32"
@@ -243,7 +247,9 @@ def _paint_shot(
             inks.add(image, drawn)
         if settings.finish == "flat":
             paints.add(image, drawn)
-    painter = Painter(Look(inks.colours(), paints.colours()), settings.finish, settings.gap, settings.model)
+    painter = Painter(
+        Look(inks.colours(), paints.colours()), settings.finish, settings.gap, settings.model, settings.trace
+    )
     window = _Reader(film, holds, size, settings)
     ordinals = [hold.frames.start for hold in holds]
     noise = FrameNoise(settings.seed)

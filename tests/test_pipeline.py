@@ -93,10 +93,19 @@ def test_resume_repaints_a_finished_shot_that_lost_a_frame(begin, out):
 
 @pytest.mark.usefixtures("interrupted")
 @pytest.mark.parametrize(
-    "change", ["seed", "steps", "size", "lines", "references", "precision", "gap", "layers", "model"]
+    "change", ["seed", "steps", "size", "lines", "references", "precision", "gap", "layers", "model", "trace"]
 )
 def test_resume_with_other_settings_is_refused(begin, out, change):
-    others = {"seed": 1, "steps": 2, "size": 48, "lines": "xdog", "references": 1, "precision": "bfloat16", "gap": 2}
+    others = {
+        "seed": 1,
+        "steps": 2,
+        "size": 48,
+        "lines": "xdog",
+        "references": 1,
+        "precision": "bfloat16",
+        "gap": 2,
+        "trace": "keep",
+    }
     others |= {"layers": ("paint",), "model": ColourModel.of([(0.0, 0.0, 1.0)])}
     before = files_in(out)
     with pytest.raises(InputError, match="begun with other keyframes, settings or weights"):

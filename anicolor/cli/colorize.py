@@ -62,6 +62,7 @@ __all__ = ["command"]
 )
 @options.finish
 @options.gap
+@options.trace
 @options.palette
 @options.layers
 @options.report
@@ -105,6 +106,7 @@ def command(
     size: int,
     finish: Any,
     gap: int | None,
+    trace: Any,
     palette: Path | None,
     layers: Any,
     report: bool,
@@ -150,6 +152,7 @@ def command(
         line_colour=line_colour,
         finish=finish,
         gap=gap,
+        trace=trace,
         references=references,
         batch=batch,
         precision=precision,

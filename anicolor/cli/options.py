@@ -25,6 +25,7 @@ __all__ = [
     "report",
     "seed",
     "steps",
+    "trace",
 ]
 
 FilmPath = click.Path(path_type=Path)
@@ -81,6 +82,13 @@ def _layers(_: click.Context, __: click.Parameter, value: str | None) -> tuple[s
     return tuple(name for name in LAYERS if name in names)
 
 
+trace = click.option(
+    "--trace",
+    type=click.Choice(["keyframe", "keep", "paint"]),
+    default="keyframe",
+    show_default=True,
+    help="Red, green and blue trace lines: as the keyframes show; as drawn; painted over in the darker fill.",
+)
 layers = click.option(
     "--layers",
     callback=_layers,

@@ -52,7 +52,8 @@ def layer_picture(layer: Layer, painted: Painted, bits: int, gap: int | None = N
         white, black = (painted.lines_on(torch.full_like(painted.paint, ground)) for ground in (1.0, 0.0))
         return from_frame(white, bits, (1 - (white - black).amin(dim=0)).clamp(0, 1).double().numpy())
     if layer == "regions":
-        paper = (painted.drawing.amin(dim=0) > PAPER).numpy()
+        bounds = painted.drawing if painted.bounds is None else painted.bounds
+        paper = (bounds.amin(dim=0) > PAPER).numpy()
         return Picture(false_colours(regions(paper, default_gap(*paper.shape) if gap is None else gap)))
     if painted.confidence is None:
         raise ValueError("the colorizer cannot tell how sure it is")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from anicolor.lines.distance import without_ink
+from anicolor.lines.trace import trace_mask
 from anicolor.painting.finish import confidence_layer, finish, paint_layer, whitened
 from anicolor.painting.flat import flatten
 from anicolor.painting.ink import InkColours
 from anicolor.painting.palette import ColourModel, Palette
 from anicolor.painting.soft import soften
+from anicolor.painting.trace import Trace, painted_over
 
 __all__ = ["Finish", "Look", "Painted", "Painter"]
 
@@ -32,6 +34,8 @@ class Look:
 class Painted:
     """A painted frame: its ``drawing``, its ``paint`` and the two as one ``frame``, ``[3, H, W]`` each.
 
+    ``bounds`` ``[3, H, W]`` is the drawing with the trace lines that are painted over (None: it is the drawing), and
+    ``kept`` ``[H, W]`` those that stay as drawn (None: they are as other lines).
     ``ink`` is what the keyframes say of the lines' colours (None: they are as drawn), ``confidence`` ``[1, H, W]`` the
     colorizer's (None: it cannot tell), ``moved`` how many pixels had to move far to reach a colour of the colour model.
     """
@@ -42,23 +46,27 @@ class Painted:
     ink: InkColours | None = None
     confidence: Tensor | None = None
     moved: int = 0
+    bounds: Tensor | None = None
+    kept: Tensor | None = None
 
     def lines_on(self, ground: Tensor) -> Tensor:
         """Return the lines, in the colours that they have in the frame, over ``ground`` ``[3, H, W]``."""
-        return ground * self.drawing if self.ink is None else self.ink.lay(self.drawing, self.paint, ground)
+        lines = finish(self.paint, self.drawing, self.ink, ground)
+        return lines if self.kept is None else torch.where(self.kept, ground * self.drawing, lines)
 
 
 @dataclass(frozen=True, eq=False)
 class Painter:
     """Finishes the frames of a shot: as its keyframes ``look``, with its fills in the colours of ``model`` if any.
 
-    ``finish`` and ``gap`` are those of the pipeline's settings.
+    ``finish``, ``gap`` and ``trace`` are those of the pipeline's settings.
     """
 
     look: Look
     finish: Finish = "flat"
     gap: int | None = None
     model: ColourModel | None = None
+    trace: Trace = "keyframe"
 
     def paint(self, colours: Tensor, confidence: Tensor | None, lines: Tensor, drawing: Tensor) -> Painted:
         """Return the frame of ``colours`` ``[3, h, w]`` and ``lines`` ``[1, h, w]`` under ``drawing`` ``[3, H, W]``."""
@@ -68,7 +76,13 @@ class Painter:
         moved = 0
         if self.model is not None:
             paint, moved = self.model.locked(paint)
-        return Painted(drawing, paint, finish(paint, drawing, self.look.ink), self.look.ink, sure, moved)
+        bounds = kept = None
+        if self.trace == "paint":
+            bounds, (paint, drawing) = drawing, painted_over(paint, drawing)
+        elif self.trace == "keep":
+            kept = trace_mask(drawing[None])[0].any(dim=0)
+        made = Painted(drawing, paint, paint, self.look.ink, sure, moved, bounds, kept)
+        return replace(made, frame=made.lines_on(paint))
 
     def given(self, image: Tensor, drawing: Tensor) -> Painted:
         """Return a keyframe ``image`` ``[3, H, W]`` as it was given; its paint is the nearest to its lines."""

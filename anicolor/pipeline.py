@@ -62,9 +62,8 @@ class Settings:
     model for one frame (None: as many as it takes). ``batch`` frames are painted at once where a model can (None:
     several on a GPU, one elsewhere), with networks that calculate in ``precision``. ``layers`` go into folders beside
     the output; ``model`` is the colour model that fills are locked to; with ``report`` a report and its page are
-    written beside the output.
-    Colours that the colorizer made are kept in the folder ``cache``, and not made again from the same drawings,
-    keyframes and settings.
+    written beside the output. Colours that the colorizer made are kept in the folder ``cache``, and not made again from
+    the same drawings, keyframes and settings.
     """
 
     lines: str = "auto"

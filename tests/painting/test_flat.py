@@ -5,26 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from flat_pages import DARK, INK, PAPER, RED, WHITE, keyframe, palette_of
 from torch import Tensor
 
 from anicolor.painting.flat import flatten
-from anicolor.painting.palette import Palette, PaletteSamples
-
-RED, DARK, WHITE = (200, 50, 40), (150, 30, 30), (255, 255, 255)
-PAPER, INK = torch.ones(3, 40, 40), torch.zeros(3, 40, 40)
-
-
-def keyframe(*fills: tuple[int, ...], top: int = 255) -> Tensor:
-    """Bands of equal height, ``[3, 40, 40]``."""
-    bands = torch.tensor(fills, dtype=torch.float32).T / top
-    return bands[:, :, None, None].expand(-1, -1, 40 // len(fills), 40).reshape(3, 40, 40)
-
-
-def palette_of(*images: Tensor, drawing: Tensor = PAPER) -> Palette | None:
-    samples = PaletteSamples()
-    for image in images:
-        samples.add(image, drawing)
-    return samples.colours()
+from anicolor.painting.palette import Palette
 
 
 def test_paint_close_to_a_colour_becomes_it() -> None:

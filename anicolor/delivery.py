@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from anicolor.errors import OverwriteError
+from anicolor.errors import InputError, OverwriteError
 from anicolor.frames import FrameRange
 from anicolor.journal import Journal
 from anicolor.media.film import Film
 from anicolor.media.picture import Picture
-from anicolor.media.write import ImageSink, Sink
+from anicolor.media.write import ImageSink, Sink, check_output
 from anicolor.painting.layers import Layer, layer_picture
 from anicolor.painting.painter import Painted
 from anicolor.painting.review import review
@@ -21,21 +22,27 @@ __all__ = ["Delivery", "beside", "check_beside"]
 
 
 def beside(out: Path, what: str, suffix: str = "") -> Path:
-    """Return what goes beside ``out``: ``painted-paint`` beside ``painted``, ``cut-report.json`` beside ``cut.mov``."""
-    return out.with_name(f"{out.name if out.is_dir() else out.stem}-{what}{suffix}")
+    """Return what goes beside ``out``: ``painted-paint``, ``cut.mov-report.json``."""
+    place = out if out.name not in ("", "..") else out.resolve()
+    return place.with_name(f"{place.name}-{what}{suffix}")
 
 
-def check_beside(out: Path, layers: Sequence[Layer], *, report: bool) -> None:
-    """Check that nothing is in the way of the layers and the report.
+def check_beside(out: Path, film: Film, layers: Sequence[Layer], *, report: bool, overwrite: bool) -> None:
+    """Check that the layers and the report can be written beside ``out``.
 
     Raises:
-        OverwriteError: there is.
+        InputError: a layer's folder holds ``film`` or cannot be written; something else has the report's name.
+        OverwriteError: they are there, and ``overwrite`` is not set.
     """
-    folders = [beside(out, layer) for layer in layers]
-    files = [beside(out, "report", suffix) for suffix in (".json", ".html") if report]
-    for path in (*folders, *files):
-        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+    for layer in layers:
+        check_output(beside(out, layer), film, overwrite)
+    for path in [beside(out, "report", suffix) for suffix in (".json", ".html") if report]:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder: name another output, or --no-report")
+        if path.exists() and not overwrite:
             raise OverwriteError(f"{path}: exists: name another output, or --overwrite")
+        if not os.access(next(folder for folder in path.absolute().parents if folder.exists()), os.W_OK):
+            raise InputError(f"{path}: cannot be written: name another output, or --no-report")
 
 
 class Delivery:

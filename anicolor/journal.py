@@ -88,7 +88,8 @@ class Journal:
     def finish(self, shot: int, facts: Sequence[Mapping[str, Any]] = ()) -> None:
         """Note that a shot is finished, and ``facts`` about its frames that JSON can hold."""
         with write_errors(self._facts_path), self._facts_path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"shot": shot, "frames": list(facts)}) + "\n")
+            # A line of its own, whatever a kill left before it.
+            file.write("\n" + json.dumps({"shot": shot, "frames": list(facts)}) + "\n")
         self._note({*self.finished, shot})
         self.finished.add(shot)
 

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from anicolor.delivery import Delivery, check_beside
+from anicolor.delivery import Delivery, beside, check_beside
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import AnicolorError, InputError, OverwriteError, PartialError
 from anicolor.frames import FrameRange, Hold, Shot
@@ -153,8 +153,8 @@ def check_target(out: Path, film: Film, settings: Settings, *, overwrite: bool =
     if begun and not (overwrite or resume):
         raise OverwriteError(f"{out}: holds an unfinished run: --resume goes on, --overwrite starts again")
     check_output(out, film, overwrite or (resume and begun))
-    if not (overwrite or (resume and begun)):
-        check_beside(out, settings.layers, report=settings.report)
+    free = overwrite or (resume and begun)
+    check_beside(out, film, settings.layers, report=settings.report, overwrite=free)
     create(out, film, preset=settings.preset, overwrite=True)
 
 
@@ -180,8 +180,10 @@ def colorize(
         AnicolorError: the first shot failed already.
     """
     check_target(out, film, settings, overwrite=overwrite, resume=resume)
-    if any(file.path.parent.resolve() == out.resolve() for shot in plan.shots for file in shot.keyframes):
-        raise InputError(f"{out}: holds the keyframes: name another output")
+    given = {file.path.parent.resolve() for shot in plan.shots for file in shot.keyframes}
+    for target in (out, *(beside(out, layer) for layer in settings.layers)):
+        if target.resolve() in given:
+            raise InputError(f"{target}: holds the keyframes: name another output")
     if "confidence" in settings.layers and not colorizer.traits.confident:
         raise InputError("the layer confidence needs a model that can tell how sure it is, such as opdm-small")
     identity = _identity(film, plan, colorizer, settings)
@@ -205,8 +207,8 @@ def colorize(
                     yield Progress(done, film.info.frames, number)
                 delivery.finish(journal, number)
         with _partial("putting the film together", journal.finished, plan):
+            delivery.report(name, _strangers(film, plan, settings), plan.notes)  # while it can be resumed
             notes = journal.close()
-            delivery.report(name, _strangers(film, plan, settings), (*plan.notes, *notes))
     if notes:
         yield Progress(done, film.info.frames, len(plan.shots) - 1, notes=notes)
 
@@ -392,7 +394,8 @@ def _strangers(film: Film, plan: Plan, settings: Settings) -> tuple[Stranger, ..
     if settings.model is None or not settings.report:
         return ()
     found = []
-    for file in (file for shot in plan.shots for file in shot.keyframes):
+    every = {file.index: file for shot in plan.shots for file in shot.keyframes}  # a borrowed one is of several shots
+    for file in every.values():
         drawing = _drawing_of(next(film.read(FrameRange(file.index, file.index + 1))), settings)
         strangers = settings.model.strangers(load(file).image, drawing)
         found += [Stranger(colour, file.number, pixels) for colour, pixels in strangers]

@@ -27,7 +27,7 @@ def command(ctx: click.Context) -> None:
 def suggest(report: Path, count: int, as_json: bool) -> None:
     """Name the frames to paint next: those expected to raise the score of the whole cut most.
 
-    REPORT is the report.json that anicolor colorize wrote.
+    REPORT is the OUT-report.json that anicolor colorize wrote.
     """
     from anicolor.quality.notes import read_report
     from anicolor.quality.suggest import suggest as find

@@ -108,5 +108,7 @@ report = click.option(
     "--report/--no-report", default=True, show_default=True, help="A report and its page beside the output."
 )
 gap = click.option(
-    "--gap", type=click.IntRange(0), help="Widest gap in the lines that bounds a fill, in pixels. [default: by size]"
+    "--gap",
+    type=click.IntRange(0, 4096),
+    help="Widest gap in the lines that bounds a fill, in pixels. [default: by size]",
 )

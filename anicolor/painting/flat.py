@@ -26,7 +26,6 @@ _ASIDE = 0.02  # of each channel: paint this far from the line between two colou
 
 _Whole = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
-_Real = npt.NDArray[np.float32]
 
 
 def flatten(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from anicolor.lines.distance import nearest
 from anicolor.media.picture import Picture, from_frame
 from anicolor.painting.borders import PAPER
 from anicolor.painting.painter import Painted
@@ -23,23 +24,25 @@ LAYERS: tuple[Layer, ...] = get_args(Layer)
 _Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
-def painted_area(paint: Tensor) -> _Flags:
-    """Return where ``paint`` ``[3, H, W]`` covers the paper ``[H, W]``: all but white that reaches the frame's border.
+def painted_area(paint: Tensor, drawing: Tensor) -> _Flags:
+    """Return where ``paint`` ``[3, H, W]`` covers the paper ``[H, W]`` of ``drawing`` ``[3, H, W]``.
 
-    White inside an outline, an eye or a shirt, is paint.
+    That is all but white that reaches the frame's border: white inside an outline, an eye or a shirt, is paint. Of an
+    outline the inner half lies on paint.
     """
+    paper = (drawing.amin(dim=0) > PAPER).numpy()
     white = (paint == 1).all(dim=0).numpy()
-    framed = np.pad(white, 1, constant_values=True).astype(np.uint8)
+    framed = np.pad(white & paper, 1, constant_values=True).astype(np.uint8)
     _, areas = cv2.connectedComponents(framed, connectivity=4)
     painted: _Flags = (areas != areas[0, 0])[1:-1, 1:-1]
-    return painted
+    return painted.ravel()[nearest(paper)] if paper.any() else painted
 
 
 def layer_picture(layer: Layer, painted: Painted, bits: int, gap: int | None = None) -> Picture:
     """Return a layer of a ``painted`` frame alone; ``paint`` and ``lines`` with straight alpha and ``bits`` bits.
 
-    ``paint`` lies under the lines too, and is transparent where nothing is painted. ``lines`` laid on it are the frame;
-    where they are multiplied with the paint, a pixel is as opaque as its darkest channel asks. ``regions`` has false
+    ``paint`` lies under the lines too, and is transparent where nothing is painted. ``lines`` laid on it are the frame:
+    coloured ink that is multiplied with the paint has the colour that it has there. ``regions`` has false
     colours and black lines: it shows gaps wider than ``gap`` pixels. ``confidence`` is a heat map from dark blue (0) to
     yellow (1).
 
@@ -47,10 +50,11 @@ def layer_picture(layer: Layer, painted: Painted, bits: int, gap: int | None = N
         ValueError: the confidence of a frame that has none.
     """
     if layer == "paint":
-        return from_frame(painted.paint, bits, painted_area(painted.paint).astype(np.float64))
+        return from_frame(painted.paint, bits, painted_area(painted.paint, painted.drawing).astype(np.float64))
     if layer == "lines":
         white, black = (painted.lines_on(torch.full_like(painted.paint, ground)) for ground in (1.0, 0.0))
-        return from_frame(white, bits, (1 - (white - black).amin(dim=0)).clamp(0, 1).double().numpy())
+        through = (white - black).amin(dim=0).clamp(0, 1)
+        return from_frame(painted.frame + (1 - painted.paint) * through, bits, (1 - through).double().numpy())
     if layer == "regions":
         bounds = painted.drawing if painted.bounds is None else painted.bounds
         paper = (bounds.amin(dim=0) > PAPER).numpy()

@@ -75,7 +75,7 @@ class Painter:
         paint = self._raised(paint_layer(colours, lines, (height, width)), sure, drawing, height / colours.shape[1])
         moved = 0
         if self.model is not None:
-            paint, moved = self.model.locked(paint)
+            paint, moved = self.model.locked(paint, self.look.palette)
         bounds = kept = None
         if self.trace == "paint":
             bounds, (paint, drawing) = drawing, painted_over(paint, drawing)

@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from anicolor.lines.distance import nearest
 from anicolor.painting.borders import PAPER, contacts
 
 __all__ = ["ColourModel", "Palette", "PaletteSamples"]
@@ -83,9 +84,18 @@ class ColourModel:
         """Return the model of these ``colours``, red, green and blue in [0, 1], and white."""
         return cls(torch.tensor(sorted({*colours, (1.0, 1.0, 1.0)})))
 
-    def locked(self, paint: Tensor) -> tuple[Tensor, int]:
-        """Return ``paint`` ``[3, H, W]`` in the nearest of the colours, and how many pixels had to move far for it."""
+    def locked(self, paint: Tensor, palette: Palette | None = None) -> tuple[Tensor, int]:
+        """Return ``paint`` ``[3, H, W]`` in the nearest of the colours, and how many pixels had to move far for it.
+
+        Where it is painted flat in a ``palette``, what is none of that palette's colours mixes two at a border: it
+        takes the colour of the nearest that is one.
+        """
         distance, rows = _nearest_of_frame(self.colours, paint)
+        if palette is not None:
+            exact = palette.nearest(paint)[0] < _OTHER
+            if exact.any():
+                rows = rows.ravel()[nearest(exact)]
+                distance = np.where(exact, distance, 0)
         return self.colours.T[:, torch.from_numpy(rows)], int((distance > _FAR).sum())
 
     def strangers(self, image: Tensor, drawing: Tensor) -> tuple[tuple[tuple[int, int, int], int], ...]:

@@ -1,4 +1,4 @@
-"""What a run notes of every frame that it paints, and the file that keeps it: ``report.json``."""
+"""What a run notes of every frame that it paints, and the file that keeps it: ``OUT-report.json``."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def read_report(path: Path) -> CutReport:
         raise InputError(f"{path}: is damaged ({error}): {_CURE}") from error
 
 
-_CURE = "expected the report.json that anicolor colorize wrote"
+_CURE = "expected the OUT-report.json that anicolor colorize wrote"
 
 
 def frame_facts(note: FrameNote) -> dict[str, Any]:

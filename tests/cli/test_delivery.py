@@ -63,9 +63,9 @@ def test_the_report_of_a_video_and_of_a_model_that_cannot_tell(anicolor, tmp_pat
     keyframes = save(tmp_path / "k", [cut()[0].colours], (0,))
     out = tmp_path / "new.mkv"
     assert anicolor("colorize", film, "-k", keyframes, "-o", out, "--model", "copy").code == 0
-    report = read_report(tmp_path / "new-report.json")
+    report = read_report(tmp_path / "new.mkv-report.json")
     assert [frame.confidence for frame in report.frames] == [None] * 4
-    StrictPage((tmp_path / "new-report.html").read_text())
+    StrictPage((tmp_path / "new.mkv-report.html").read_text())
 
 
 def test_layers_lie_beside_the_frames(colorize, film, keyframes, out):
@@ -173,3 +173,40 @@ def test_fills_are_locked_to_a_colour_model(colorize, film, keyframes, tmp_path,
         assert {tuple(map(int, colour)) for colour in pixels[pixels[..., 3] > 0][:, :3]} <= {OTHER, (255, 255, 255)}
     report = read_report(out.with_name("out-report.json"))
     assert {(stranger.colour, stranger.keyframe) for stranger in report.strangers} == {(RED, 1), (RED, 4)}
+
+
+def test_layers_never_go_where_the_input_lies(colorize, film, keyframes, tmp_path):
+    film.rename(tmp_path / "x-lines")
+    keyframes.rename(tmp_path / "x-paint")
+    before = files_in(tmp_path / "x-lines"), files_in(tmp_path / "x-paint")
+    for layer in ("lines", "paint"):
+        order = (tmp_path / "x-lines", tmp_path / "x-paint", tmp_path / "x", "--layers", layer, "--overwrite")
+        outcome = colorize(*order)
+        assert outcome.code == 2, outcome.err
+        assert f"x-{layer}" in outcome.err
+    assert (files_in(tmp_path / "x-lines"), files_in(tmp_path / "x-paint")) == before
+
+
+def test_a_master_and_a_preview_have_each_their_report(anicolor, tmp_path):
+    film = save_video(tmp_path / "cut.mkv", [drawing.lines for drawing in cut()])
+    keyframes = save(tmp_path / "k", [cut()[0].colours], (0,))
+    for name in ("x.mkv", "x.mp4", "x"):
+        assert anicolor("colorize", film, "-k", keyframes, "-o", tmp_path / name, "--model", "copy").code == 0
+        assert (tmp_path / f"{name}-report.html").exists()
+
+
+def test_the_folder_at_hand_as_output(colorize, film, keyframes, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert colorize(film, keyframes, Path(), "--report").code == 0
+    assert (tmp_path / "here-report.json").exists()
+    assert colorize(film, keyframes, tmp_path / "new" / "deep", "--report").code == 0
+    assert (tmp_path / "new" / "deep-report.json").exists()
+
+
+def test_a_report_that_cannot_be_written_is_said_before_anything_is_painted(colorize, film, keyframes, out):
+    out.with_name("out-report.json").mkdir()
+    outcome = colorize(film, keyframes, out, "--report", "--overwrite")
+    assert outcome.code == 2
+    assert "out-report.json: is a folder" in outcome.err
+    assert not out.exists()

@@ -95,8 +95,7 @@ def test_paint_and_lines_laid_on_each_other_are_the_frame(bits: int) -> None:
 
 def test_white_inside_an_outline_is_paint() -> None:
     white = paint_of((255, 255, 255))
-    white[:, 8:10, 8:41] = white[:, 39:41, 8:41] = white[:, 8:41, 8:10] = 0.2
-    area = painted_area(white)
+    area = painted_area(white, drawing_of())
     assert area[20, 16]
     assert not area[2, 2]
 
@@ -202,3 +201,43 @@ def test_soft_paint_keeps_its_shading() -> None:
     soft = soften(big, drawing_of(size=SIZE * times), enlarged=times)
     low = [torch.nn.functional.avg_pool2d(paint, 24) for paint in (soft, big)]
     assert torch.allclose(*low, atol=0.01)
+
+
+def test_a_white_fill_inside_an_outline_is_paint_and_reviewed() -> None:
+    drawing, confidence = drawing_of(), torch.ones(1, SIZE, SIZE)
+    confidence[:, 10:39, 10:23] = 0.1
+    paint = paint_of(left=(255, 255, 255))
+    samples = PaletteSamples()
+    samples.add(paint * drawing, drawing)
+    painted = Painter(Look(None, samples.colours())).paint(paint * drawing, confidence, drawing[:1], drawing)
+    layer = layer_picture("paint", painted, 8)
+    assert layer.pixels[20, 16].tolist() == [255, 255, 255, 255]
+    assert layer.pixels[2, 2, 3] == 0
+    seen = review(painted)
+    assert seen.unsure == pytest.approx(0.4, abs=0.1)
+    assert [note.colour for note in seen.regions] == [(255, 255, 255)]
+
+
+@pytest.mark.parametrize("line", [(255, 0, 0), (0, 0, 255), (120, 90, 60)])
+def test_coloured_lines_laid_on_the_paint_are_the_frame_too(line: tuple[int, int, int]) -> None:
+    drawing = drawing_of().clone()
+    drawing[:, 12:36, 24] = torch.tensor(line)[:, None] / 255
+    painted = painter().paint(paint_of() * drawing[:1].amin(dim=0), None, drawing.amin(dim=0, keepdim=True), drawing)
+    whole = np.full((SIZE, SIZE, 3), 255.0)
+    for layer in ("paint", "lines"):
+        whole = laid(layer_picture(layer, painted, 8), whole)
+    assert np.abs(whole - painted.frame.permute(1, 2, 0).numpy() * 255).max() <= 2
+
+
+def test_a_locked_border_has_no_third_colour() -> None:
+    soft = paint_of().clone()
+    soft[:, 10:39, 24] = (soft[:, 10:39, 20] + soft[:, 10:39, 30]) / 2  # purple, between red and blue
+    purple = tuple((a + b) // 2 for a, b in zip(RED, BLUE, strict=True))
+    model = ColourModel.of(tuple(level / 255 for level in colour) for colour in (RED, BLUE, purple))
+    samples = PaletteSamples()
+    samples.add(paint_of(), torch.ones_like(soft))
+    page = torch.ones_like(soft)
+    painted = Painter(Look(None, samples.colours()), model=model).paint(soft, None, page[:1], page)
+    shown = {tuple(colour) for colour in (painted.paint * 255).round().int().flatten(1).T.tolist()}
+    assert shown == {RED, BLUE, (255, 255, 255)}
+    assert painted.moved == 0

@@ -173,6 +173,8 @@ def command(
         facts = _facts(source, plan, out)
         facts |= {"model": model, "weights": str(weights or entry(model).supply), "device": str(colorizer.device)}
         facts |= {"steps": colorizer.traits.steps and (steps or colorizer.traits.steps), "seed": seed}
+        if report:
+            facts["report"] = str(beside(out, "report", ".json"))
         if dry_run:
             _show(facts, as_json=as_json)
             return
@@ -183,8 +185,6 @@ def command(
                 facts["notes"] += step.notes
         for remark in facts["notes"][len(plan.notes) :]:
             console.note(f"note: {remark}", quiet=quiet)
-    if report:
-        facts["report"] = str(beside(out, "report", ".json"))
     facts["seconds"] = round(time.monotonic() - started, 1)
     if as_json:
         console.print_json(facts)

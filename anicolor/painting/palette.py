@@ -166,8 +166,10 @@ def _nearest_of_frame(colours: Tensor, paint: Tensor) -> tuple[npt.NDArray[np.fl
 
     Paint counts in steps of 8 bits: a frame has few of them, and each is looked up once.
     """
-    levels = np.rint(paint.numpy() * 255).astype(np.int32)
-    keys = (levels << _BYTES[:, None, None]).sum(axis=0)
+    packed = np.zeros((*paint.shape[1:], 4), np.uint8)
+    for channel, values in enumerate(paint.contiguous().numpy()):
+        packed[..., channel] = cv2.convertScaleAbs(values, alpha=255)
+    keys = packed.view("<u4")[..., 0]
     there = np.zeros(1 << 24, dtype=bool)
     there[keys] = True
     found = np.flatnonzero(there)

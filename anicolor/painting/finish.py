@@ -11,7 +11,7 @@ from torch import Tensor
 from anicolor.lines.distance import nearest
 from anicolor.painting.ink import InkColours
 
-__all__ = ["confidence_layer", "covers_drawing", "finish", "opacity", "paint_layer", "whitened"]
+__all__ = ["confidence_layer", "covers_drawing", "finish", "joined_to_border", "opacity", "paint_layer", "whitened"]
 
 _CLEAN = 0.5  # lines lighter than this let the colour below be recovered
 _WHITE = 6 / 255  # closer to paper white than this is paper
@@ -67,9 +67,9 @@ def opacity(paint: Tensor, drawing: Tensor, frame: Tensor, alpha: np.ndarray) ->
     top = np.iinfo(alpha.dtype).max
     paper = (drawing == 1).all(dim=0).cpu().numpy()
     least = paint.amin(dim=0).cpu().numpy()
-    outside = _joined_to_border(paper & (least == 1))
+    outside = joined_to_border(paper & (least == 1))
     near = cv2.dilate(outside.astype(np.uint8), np.ones((2 * _SPILL + 1, 2 * _SPILL + 1), np.uint8)) > 0
-    outside |= near & _joined_to_border(paper & (least > _PALE))
+    outside |= near & joined_to_border(paper & (least > _PALE))
     if not outside.any():
         return np.full_like(alpha, top)
     # The outer half of an outline belongs to the outside as well, or it would carry a white fringe.
@@ -78,7 +78,8 @@ def opacity(paint: Tensor, drawing: Tensor, frame: Tensor, alpha: np.ndarray) ->
     return np.where(outside, np.maximum(alpha, needed), top).astype(alpha.dtype)
 
 
-def _joined_to_border(mask: np.ndarray) -> np.ndarray:
+def joined_to_border(mask: np.ndarray) -> np.ndarray:
+    """Return which pixels of ``mask`` ``[H, W]`` hang together, side by side, with the frame's border through it."""
     framed = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1)
     _, areas = cv2.connectedComponents(framed, connectivity=4)
     joined: np.ndarray = (areas == areas[0, 0])[1:-1, 1:-1]

@@ -1,7 +1,8 @@
 """The flat finish: every pixel of a painted frame in one of the keyframes' exact colours, without smears.
 
-What the colorizer is sure of stays; what it is not takes the nearest colour of its region that it is sure of; and
-where two colours touch that no keyframe shows so, the smaller patch gives way (docs/decisions/0008-flat-finish.md, 9).
+What the colorizer is not sure of takes the nearest colour of its region that it is sure of
+(docs/decisions/0009-full-size.md); then, where two colours touch that no keyframe shows so, the smaller patch gives
+way, sure or not (docs/decisions/0008-flat-finish.md).
 """
 
 from __future__ import annotations

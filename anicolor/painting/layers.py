@@ -13,6 +13,7 @@ from torch import Tensor
 from anicolor.lines.distance import nearest
 from anicolor.media.picture import Picture, from_frame
 from anicolor.painting.borders import PAPER
+from anicolor.painting.finish import joined_to_border
 from anicolor.painting.painter import Painted
 from anicolor.painting.regions import default_gap, false_colours, regions
 
@@ -32,9 +33,7 @@ def painted_area(paint: Tensor, drawing: Tensor) -> _Flags:
     """
     paper = (drawing.amin(dim=0) > PAPER).numpy()
     white = (paint == 1).all(dim=0).numpy()
-    framed = np.pad(white & paper, 1, constant_values=True).astype(np.uint8)
-    _, areas = cv2.connectedComponents(framed, connectivity=4)
-    painted: _Flags = (areas != areas[0, 0])[1:-1, 1:-1]
+    painted: _Flags = ~joined_to_border(white & paper)
     return painted.ravel()[nearest(paper)] if paper.any() else painted
 
 

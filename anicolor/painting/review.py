@@ -46,10 +46,8 @@ def review(painted: Painted) -> Review:
     scale = min(1.0, _SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     sure = _small(painted.confidence, size)
-    inside = (
-        cv2.resize(painted_area(painted.paint, painted.drawing).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-        > 0
-    )
+    area = painted_area(painted.paint, painted.drawing).astype(np.uint8)
+    inside = cv2.resize(area, size, interpolation=cv2.INTER_NEAREST) > 0
     if not inside.any():
         return Review(1.0, 0.0, (), np.full_like(sure, np.nan))
     notes = _regions(painted, sure, inside, (width / size[0], height / size[1]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import math
 import random
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -312,14 +311,6 @@ def test_psnr_is_in_decibels() -> None:
     assert score("psnr", 30.0) == "30.00 dB"
     assert score("psnr", math.inf) == "∞"
     assert score("ssim", 0.5) == "0.5000"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
-    if not found:
-        pytest.skip("no Chromium here")
-    return found[0]
 
 
 def browse(chromium: str, folder: Path, *more: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import random
-import shutil
 import subprocess
 from collections.abc import Collection
 from dataclasses import replace
@@ -266,14 +265,6 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         page.see(cut(3).frames[0], picture(), np.zeros((1, 4, 4), np.float32))
     with pytest.raises(AnicolorError, match="cannot be written"):
         page.write(tmp_path / "gone" / "report.html", cut(3))
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
-    if not found:
-        pytest.skip("no Chromium here")
-    return found[0]
 
 
 @pytest.mark.parametrize("width", [1280, 400])

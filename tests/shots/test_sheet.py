@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -167,14 +166,6 @@ def test_a_frame_that_was_not_seen_and_a_page_that_cannot_be_written(tmp_path: P
         sheet.write(tmp_path / "sheet.html", {})
     with pytest.raises(AnicolorError, match="cannot be written"):
         write(tmp_path / "gone")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
-    if not found:
-        pytest.skip("no Chromium here")
-    return found[0]
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -99,8 +99,11 @@ def _filled(shown: _Whole, unsure: _Flags, paper: _Flags, confidence: Tensor | N
 
 
 def _plausible(filled: _Whole, shown: _Whole, paint: Tensor, palette: Palette) -> _Whole:
-    """Return ``filled`` ``[H, W]``, but families as ``shown`` where ``paint`` has next to nothing of the new colour."""
-    places = np.flatnonzero(filled != shown)
+    """Return ``filled`` ``[H, W]``, but families as ``shown`` where ``paint`` has next to nothing of the new colour.
+
+    Only those that may touch it: others leaked through a gap, and would take all that they touch along.
+    """
+    places = np.flatnonzero((filled != shown) & palette.touching[filled, shown])
     given = paint.flatten(1)[:, torch.from_numpy(places)]
     apart = (palette.of_family(filled.ravel()[places], given) - given).square().sum(dim=0).numpy()
     back = places[apart > _OPPOSITE**2]

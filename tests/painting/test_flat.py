@@ -138,6 +138,25 @@ def test_a_gap_in_the_line_is_closed_up_to_so_many_pixels(gap: int) -> None:
     assert leaked == (gap < 4)
 
 
+@pytest.mark.parametrize("gap", [2, 6])
+def test_a_leak_through_a_gap_does_not_take_the_room_along(gap: int) -> None:
+    """Two rooms with a hole in their wall; unsure paint of the large one, far from the other's, has run through it."""
+    pink, black = torch.tensor([0.98, 0.86, 0.76]), torch.tensor([0.25, 0.18, 0.16])
+    drawing = torch.ones(3, 80, 120)
+    drawing[:, :, 60:62] = 0.0
+    truth = pink[:, None, None].expand(3, 80, 120).clone()
+    truth[:, :, 61:] = black[:, None, None]
+    palette = palette_of(truth * drawing, drawing=drawing)
+    assert palette is not None
+    drawing[:, 38 : 38 + gap, 60:62] = 1.0
+    paint, confidence = truth.clone(), torch.ones(1, 80, 120)
+    paint[:, :, 50:61] = black[:, None, None]
+    confidence[:, :, 47:67] = 0.3
+    flat = flatten(palette, paint, drawing, confidence, gap=8)
+    rooms = (drawing[0] == 1).index_fill(1, torch.arange(60, 62), value=False)
+    assert torch.allclose(flat[:, rooms], truth[:, rooms], atol=1e-4)
+
+
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_border_without_a_line_is_as_soft_as_the_colorizer_painted_it(times: int) -> None:
     """Enlarged, its mixtures are narrowed to what they were: one pixel."""

@@ -88,7 +88,7 @@ class Delivery:
         for frame in self._each(sink, frames, picture, lambda: painted):
             if self._page and seen:
                 number = self._film.info.numbers[frame]
-                sure = seen.confidence, seen.unsure
+                sure = seen.confidence, seen.unsure, painted.corrected
                 note = FrameNote(frame, number, shot, False, *sure, moved=painted.moved, regions=seen.regions)
                 self._page.see(note, picture, seen.doubt)
                 self._new.append(note)

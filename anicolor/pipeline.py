@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -27,7 +27,7 @@ from anicolor.media.picture import Picture, from_frame, to_frame
 from anicolor.media.sequence import read_picture
 from anicolor.media.write import Preset, Sink, check_output, create
 from anicolor.models.cache import PaintCache, digest_of
-from anicolor.models.colorizer import Colorizer, Reference
+from anicolor.models.colorizer import Colorizer, Colours, Reference
 from anicolor.models.windows import Precision, fit, network_size, paint
 from anicolor.painting.finish import covers_drawing, opacity
 from anicolor.painting.ink import InkSamples
@@ -38,6 +38,7 @@ from anicolor.painting.trace import Trace
 from anicolor.quality.notes import Stranger
 from anicolor.shots.detect import find_shots
 from anicolor.shots.holds import film_holds, held_in
+from anicolor.temporal.steady import Sight, steadied
 
 __all__ = ["Finish", "LineColour", "Plan", "Progress", "Settings", "check_target", "colorize", "make_plan"]
 
@@ -57,7 +58,8 @@ class Settings:
     ``keyframe`` (lines look as the keyframes show them) or ``multiply`` (the drawing multiplied with the paint).
     ``finish`` is ``flat`` (the keyframes' exact colours, where they are painted flat; else as ``soft``), ``soft``
     (raised to the frame's size without crossing a line) or ``raw``; ``gap`` is the widest gap in the lines, in pixels,
-    that it closes (None: by the frame's size). ``trace`` is what becomes of colour-trace lines: as the keyframes show,
+    that it closes (None: by the frame's size). With ``steady`` what flickers is given the colours around it in time,
+    before any finish but ``raw``. ``trace`` is what becomes of colour-trace lines: as the keyframes show,
     ``keep`` or ``paint`` (they take the darker fill beside them). ``references`` keyframes at most are given to the
     model for one frame (None: as many as it takes). ``batch`` frames are painted at once where a model can (None:
     several on a GPU, one elsewhere), with networks that calculate in ``precision``. ``layers`` go into folders beside
@@ -76,6 +78,7 @@ class Settings:
     line_colour: LineColour = "keyframe"
     finish: Finish = "flat"
     gap: int | None = None
+    steady: bool = True
     trace: Trace = "keyframe"
     references: int | None = None
     batch: int | None = None
@@ -268,22 +271,46 @@ def _paint_shot(
         cache=cache,
     )
     whole = _covers(film, plan)
-    written = 0
 
     def given(file: KeyframeFile) -> Painted:
         drawing = drawing_of(next(film.read(FrameRange(file.index, file.index + 1))))
         return painter.given(load(file).image, drawing)
 
     with _memory(size):
-        for new, made in painted:
-            yield from _write_given(write, plan.keyframes, holds[written : new.start], given)
-            for place, index in enumerate(new):
-                confidence = None if made.confidence is None else made.confidence[place]
-                picture, lines = window.picture(index)
-                finished = painter.paint(made.frames[place], confidence, lines, drawing_of(picture))
-                yield from write.painted(holds[index].frames, _picture(finished, picture, covered=whole), finished)
-            written = new.stop
-        yield from _write_given(write, plan.keyframes, holds[written:], given)
+        sights = _sights(len(holds), references, painted, window)
+        for sight in steadied(sights) if settings.steady and settings.finish != "raw" else sights:
+            number, shown = sight.thing
+            if shown is None:
+                yield from _write_given(write, plan.keyframes, holds[number], given)
+                continue
+            finished = painter.paint(sight.colours, sight.confidence, sight.lines, drawing_of(shown))
+            finished = replace(finished, corrected=sight.corrected)
+            yield from write.painted(holds[number].frames, _picture(finished, shown, covered=whole), finished)
+
+
+def _sights(
+    length: int,
+    references: Mapping[int, Reference],
+    painted: Iterable[tuple[FrameRange, Colours]],
+    window: _Reader,
+) -> Iterator[Sight[tuple[int, Picture | None]]]:
+    """Yield all drawings of a shot in order, each with its number and its picture; keyframes with none."""
+    keyframes = iter(sorted(number for number in references if 0 <= number < length))
+    key = next(keyframes, length)
+
+    def before(number: int) -> Iterator[Sight[tuple[int, Picture | None]]]:
+        nonlocal key
+        while key < number:
+            yield Sight(references[key].image, None, references[key].lines, True, (key, None))
+            key = next(keyframes, length)
+
+    for new, made in painted:
+        yield from before(new.start)
+        for place, number in enumerate(new):
+            confidence = None if made.confidence is None else made.confidence[place]
+            picture, lines = window.picture(number)
+            yield Sight(made.frames[place], confidence, lines, False, (number, picture))
+    yield from before(length)
 
 
 def _drawing(frame: int, holds: Sequence[Hold]) -> int:
@@ -311,14 +338,13 @@ class _Write:
 
 
 def _write_given(
-    write: _Write, keyframes: Sequence[KeyframeFile], holds: Sequence[Hold], given: Callable[[KeyframeFile], Painted]
+    write: _Write, keyframes: Sequence[KeyframeFile], hold: Hold, given: Callable[[KeyframeFile], Painted]
 ) -> Iterator[int]:
-    """Write drawings that are keyframes; of several of one drawing each has its own frame and those after it."""
-    for hold in holds:
-        inside = sorted((file for file in keyframes if file.index in hold.frames), key=lambda file: file.index)
-        borders = [hold.frames.start, *(file.index for file in inside[1:]), hold.frames.stop]
-        for file, (start, stop) in zip(inside, pairwise(borders), strict=True):
-            yield from write.given(FrameRange(start, stop), read_picture(file.path), partial(given, file))
+    """Write a drawing that is a keyframe; of several of one drawing each has its own frame and those after it."""
+    inside = sorted((file for file in keyframes if file.index in hold.frames), key=lambda file: file.index)
+    borders = [hold.frames.start, *(file.index for file in inside[1:]), hold.frames.stop]
+    for file, (start, stop) in zip(inside, pairwise(borders), strict=True):
+        yield from write.given(FrameRange(start, stop), read_picture(file.path), partial(given, file))
 
 
 def _picture(painted: Painted, drawn: Picture, *, covered: bool) -> Picture:

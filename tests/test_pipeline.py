@@ -7,14 +7,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from tiny_cuts import cut, draw, files_in, pixels_of, save, save_picture
 
+from anicolor.delivery import beside
 from anicolor.errors import AnicolorError, InputError, OverwriteError, PartialError
 from anicolor.frames import FrameRange, Hold, Shot
 from anicolor.media.open import open_film
+from anicolor.models.colorizer import Colorizer, Colours, Traits
 from anicolor.models.weights import load_colorizer
 from anicolor.painting.palette import ColourModel
 from anicolor.pipeline import Progress, Settings, check_target, colorize, make_plan
+from anicolor.quality.notes import read_report
 
 TINY = Settings(steps=1, size=64)
 
@@ -205,8 +209,9 @@ def test_no_more_frames_are_held_than_a_window_needs(tmp_path, colorizer, monkey
 
     monkeypatch.setattr(source, "read", watched)
     window = colorizer.traits.window
+    asked = 2 + 2  # that a drawing's colours are held steady by
     for _ in colorize(source, plan, colorizer, out, TINY):
-        assert sum(reference() is not None for reference in alive) <= window + 2
+        assert sum(reference() is not None for reference in alive) <= window + asked + 2
     assert len(alive) <= count + 4, "every frame is read once, but for the keyframes' and the first"
 
 
@@ -312,3 +317,41 @@ def test_no_drawing_is_held_across_a_cut(tmp_path):
     for holds in (None, [Hold(FrameRange(0, 6))]):
         plan = make_plan(still, painted, TINY, shots=shots, holds=holds)
         assert [[str(hold.frames) for hold in one] for one in plan.holds] == [["0:2"], ["2:6"]]
+
+
+class Flickering(Colorizer):
+    """Paints the disc of ``draw`` as it should be, but for one drawing."""
+
+    traits = Traits(window=1, keyframes=2, alone=True)
+    settings = None
+
+    @property
+    def networks(self):
+        return {}
+
+    def colorize(self, request, noise, steps=None):
+        del noise, steps
+        page = torch.from_numpy(draw(0, request.first).colours).permute(2, 0, 1)[None].float() / 255
+        if request.first == 3:
+            page[:, 0], page[:, 2] = page[:, 2].clone(), page[:, 0].clone()
+        return Colours(page)
+
+
+@pytest.mark.parametrize("report", [True, False])
+@pytest.mark.parametrize(
+    ("wishes", "steady"),
+    [({}, True), ({"finish": "soft"}, True), ({"finish": "raw"}, False), ({"steady": False}, False)],
+)
+def test_a_drawing_that_flickers_takes_the_colours_around_it(tmp_path, out, wishes, steady, report):
+    drawings = [draw(0, step) for step in range(8)]
+    source = open_film(save(tmp_path / "film", [drawing.lines for drawing in drawings], range(8)))
+    keyframes = save(tmp_path / "k", [drawings[0].colours, drawings[7].colours], (0, 7))
+    settings = replace(TINY, report=report, **wishes)
+    plan = make_plan(source, keyframes, settings)
+    assert list(colorize(source, plan, Flickering(), out, settings))[-1].done == 8
+    middle = [tuple(pixels[30, 16 + n].tolist()) for n, pixels in enumerate(pixels_of(out))]
+    red, blue = (220, 60, 50), (50, 60, 220)
+    assert middle == [red if steady or n != 3 else blue for n in range(8)]
+    if report:
+        notes = read_report(beside(out, "report", ".json")).frames
+        assert [note.corrected for note in notes] == [int(steady and n == 3) for n in range(8)]

@@ -62,6 +62,7 @@ __all__ = ["command"]
 )
 @options.finish
 @options.gap
+@options.steady
 @options.trace
 @options.palette
 @options.layers
@@ -106,6 +107,7 @@ def command(
     size: int,
     finish: Any,
     gap: int | None,
+    steady: bool,
     trace: Any,
     palette: Path | None,
     layers: Any,
@@ -152,6 +154,7 @@ def command(
         line_colour=line_colour,
         finish=finish,
         gap=gap,
+        steady=steady,
         trace=trace,
         references=references,
         batch=batch,

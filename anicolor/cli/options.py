@@ -24,6 +24,7 @@ __all__ = [
     "references",
     "report",
     "seed",
+    "steady",
     "steps",
     "trace",
 ]
@@ -106,6 +107,12 @@ cache = click.option(
 )
 report = click.option(
     "--report/--no-report", default=True, show_default=True, help="A report and its page beside the output."
+)
+steady = click.option(
+    "--steady/--no-steady",
+    default=True,
+    show_default=True,
+    help="What flickers is given the colours around it in time; never with --finish raw.",
 )
 gap = click.option(
     "--gap",

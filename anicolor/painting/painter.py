@@ -37,7 +37,8 @@ class Painted:
     ``bounds`` ``[3, H, W]`` is the drawing with the trace lines that are painted over (None: it is the drawing), and
     ``kept`` ``[H, W]`` those that stay as drawn (None: they are as other lines).
     ``ink`` is what the keyframes say of the lines' colours (None: they are as drawn), ``confidence`` ``[1, H, W]`` the
-    colorizer's (None: it cannot tell), ``moved`` how many pixels had to move far to reach a colour of the colour model.
+    colorizer's (None: it cannot tell), ``moved`` how many pixels had to move far to reach a colour of the colour model,
+    ``corrected`` how many patches flickered and were given the colours around them in time.
     """
 
     drawing: Tensor
@@ -46,6 +47,7 @@ class Painted:
     ink: InkColours | None = None
     confidence: Tensor | None = None
     moved: int = 0
+    corrected: int = 0
     bounds: Tensor | None = None
     kept: Tensor | None = None
 
@@ -81,7 +83,7 @@ class Painter:
             bounds, (paint, drawing) = drawing, painted_over(paint, drawing)
         elif self.trace == "keep":
             kept = trace_mask(drawing[None])[0].any(dim=0)
-        made = Painted(drawing, paint, paint, self.look.ink, sure, moved, bounds, kept)
+        made = Painted(drawing, paint, paint, self.look.ink, sure, moved, bounds=bounds, kept=kept)
         return replace(made, frame=made.lines_on(paint))
 
     def given(self, image: Tensor, drawing: Tensor) -> Painted:

@@ -1,0 +1,1 @@
+"""Colours through the time of a shot."""

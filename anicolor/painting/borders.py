@@ -25,6 +25,8 @@ _ENCLOSED = 0.17  # of a patch's round: so much against one that it may not touc
 _MOSTLY = 0.5  # of what it touches of larger ones: with less it lies where it may
 _FAR = 0.1  # of the squared distance to the colour that it would take: another one must be nearer than this
 _ROUNDS = 4
+_AT_ONCE = 4096  # patches: times as many colours
+_GRAIN = 50_000  # patches: with more, the paint is grain, and none of them is a smear
 
 _Whole = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
@@ -52,9 +54,11 @@ def settle(labels: _Whole, paper: _Flags, paint: _Real, colours: _Real, families
 
     ``families`` ``[N]`` tells which one each of the ``colours`` ``[N, 3]`` is of. A patch with a sixth of its round,
     and half of what it touches, against larger ones that it may not touch takes the family of most of them, or one that
-    may touch them all and is far nearer to its ``paint`` ``[3, H, W]``. What is not on paper stays.
+    may touch them all and is far nearer to its ``paint`` ``[3, H, W]``. What is not on paper stays, and so does grain.
     """
     patches = label(np.where(paper, labels + 1, 0), connectivity=1, background=0)
+    if patches.max() > _GRAIN:
+        return labels
     graph = _Patches.of(patches, labels, paint)
     member = np.arange(len(graph.areas))
     for _ in range(_ROUNDS):
@@ -106,21 +110,26 @@ class _Patches:
         rounds = 2 * np.sqrt(np.pi * self.areas)
         giving = (against > 0) & (against >= _ENCLOSED * rounds) & (against >= _MOSTLY * beside_any)
         chosen = self.families.copy()
-        votes = np.zeros((int(giving.sum()), len(touching)))
-        forbidden = np.zeros_like(votes, dtype=bool)
-        row = np.cumsum(giving) - 1
-        of = giving[small]
-        np.add.at(votes, (row[small[of]], beside[of]), wrong[of])
-        np.logical_or.at(forbidden, row[small[of]], ~may[beside[of]])
-        taken = votes.argmax(axis=1)
-        far = self._distances(giving, colours, families)
-        other = np.where(forbidden, np.inf, far).argmin(axis=1)
-        rows = np.arange(len(votes))
-        better = ~forbidden[rows, other] & (far[rows, other] < _FAR * far[rows, taken])
-        chosen[giving] = np.where(better, other, taken)
+        order = np.argsort(small, kind="stable")
+        order = order[giving[small[order]]]
+        where = np.flatnonzero(giving)
+        for some in range(0, len(where), _AT_ONCE):
+            these = where[some : some + _AT_ONCE]
+            of = order[slice(*np.searchsorted(small[order], (these[0], these[-1] + 1)))]
+            row = np.searchsorted(these, small[of])
+            votes = np.zeros((len(these), len(touching)))
+            forbidden = np.zeros_like(votes, dtype=bool)
+            np.add.at(votes, (row, beside[of]), wrong[of])
+            np.logical_or.at(forbidden, row, ~may[beside[of]])
+            taken = votes.argmax(axis=1)
+            far = self._distances(these, colours, families)
+            other = np.where(forbidden, np.inf, far).argmin(axis=1)
+            rows = np.arange(len(these))
+            better = ~forbidden[rows, other] & (far[rows, other] < _FAR * far[rows, taken])
+            chosen[these] = np.where(better, other, taken)
         return chosen
 
-    def _distances(self, which: _Flags, colours: _Real, families: _Whole) -> _Real:
+    def _distances(self, which: _Whole, colours: _Real, families: _Whole) -> _Real:
         """Return the mean squared distances ``[n, F]`` of the paint of some patches to the nearest of each family."""
         means = self.sums[which] / self.areas[which, None]
         far = means[:, 3:] - 2 * means[:, :3] @ colours.T + np.square(colours).sum(axis=1)

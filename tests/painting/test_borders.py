@@ -94,3 +94,20 @@ def test_a_large_patch_does_not_give_way_for_a_gap_in_its_outline() -> None:
 def test_pages_without_paper_and_of_one_colour(paper: bool) -> None:
     labels = np.full((5, 7), HAIR)
     assert (settled(labels, np.full((5, 7), paper)) == labels).all()
+
+
+def test_grain_is_left_alone() -> None:
+    """Paint of another colour at every pixel has no smears; to settle it would take minutes."""
+    labels = np.random.default_rng(0).integers(0, 3, (400, 400))
+    assert np.array_equal(settled(labels, np.ones_like(labels, dtype=bool)), labels)
+
+
+def test_patches_come_out_the_same_however_many_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.kron(np.random.default_rng(1).integers(0, 3, (12, 18)), np.ones((4, 4), np.int64))
+    paper = np.ones_like(labels, dtype=bool)
+    paint = COLOURS[labels] + np.random.default_rng(2).uniform(-0.4, 0.4, (*labels.shape, 3))
+    whole = settled(labels, paper, paint)
+    assert not np.array_equal(whole, labels)
+    for count in (1, 7):
+        monkeypatch.setattr("anicolor.painting.borders._AT_ONCE", count)
+        assert np.array_equal(settled(labels, paper, paint), whole)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from anicolor.errors import InputError, OverwriteError
+from anicolor.errors import AnicolorError, InputError, OverwriteError
 from anicolor.frames import FrameRange
 from anicolor.journal import Journal
 from anicolor.media.film import Film
@@ -53,7 +53,7 @@ class Delivery:
         out: where the painted frames go.
         shots: all shots of the film.
         layers: those to be written; each goes into a folder beside ``out``.
-        gap: of the regions' layer; see :func:`~anicolor.painting.regions.regions`.
+        gap: of regions, in layers and notes; see :func:`~anicolor.painting.regions.regions`.
         report: whether a report and its page are made.
     """
 
@@ -84,7 +84,7 @@ class Delivery:
 
     def painted(self, sink: Sink, shot: int, frames: FrameRange, picture: Picture, painted: Painted) -> Iterator[int]:
         """Write a drawing that was painted for each of its ``frames``, and yield after each."""
-        seen = review(painted) if self._page else None
+        seen = review(painted, self._gap) if self._page else None
         for frame in self._each(sink, frames, picture, lambda: painted):
             if self._page and seen:
                 number = self._film.info.numbers[frame]
@@ -111,8 +111,16 @@ class Delivery:
         self._notes[shot], self._new = tuple(self._new), []
 
     def resume(self, journal: Journal, shot: int) -> None:
-        """Take over the notes of a shot that an earlier run finished."""
-        self._notes[shot] = tuple(frame_note(facts) for facts in journal.facts(shot))
+        """Take over the notes of a shot that an earlier run finished.
+
+        Raises:
+            AnicolorError: they are damaged.
+        """
+        try:
+            self._notes[shot] = tuple(frame_note(facts) for facts in journal.facts(shot))
+        except ValueError as error:
+            came = f"what an earlier run noted of shot {shot} is damaged ({error})"
+            raise AnicolorError(f"{self._out}: {came}: begin again with --overwrite") from error
 
     def report(self, model: str, strangers: Sequence[Stranger], notes: Sequence[str]) -> None:
         """Write the report and its page, if they are asked for.
@@ -132,7 +140,8 @@ class Delivery:
         pictures = {}
         if self._layers:
             shown = painted()
-            pictures = {layer: layer_picture(layer, shown, picture.bits, self._gap) for layer in self._layers}
+            bits = self._film.info.bits  # a keyframe may have fewer
+            pictures = {layer: layer_picture(layer, shown, bits, self._gap) for layer in self._layers}
         for frame in frames:
             for layer, one in pictures.items():
                 self._layers[layer].write(frame, one)

@@ -41,9 +41,19 @@ class Journal:
 
     @classmethod
     def open(
-        cls, film: Film, out: Path, preset: Preset | None, identity: str, shots: Sequence[FrameRange], *, resume: bool
+        cls,
+        film: Film,
+        out: Path,
+        preset: Preset | None,
+        identity: str,
+        shots: Sequence[FrameRange],
+        layers: Sequence[Path] = (),
+        *,
+        resume: bool,
     ) -> Journal:
         """Find what an earlier run of the same ``identity`` has finished, if it is to be resumed.
+
+        A shot is finished if all its frames are there, in the folders of the ``layers`` too.
 
         Raises:
             InputError: the earlier run had another identity.
@@ -61,8 +71,8 @@ class Journal:
                 raise InputError(
                     f"{out}: was begun with other keyframes, settings or weights: repeat that command, or --overwrite"
                 )
-            images = ImageSink(folder, film)
-            finished = {n for n in journal["finished"] if all(images.path(i).exists() for i in shots[n])}
+            sinks = [ImageSink(one, film) for one in (folder, *layers)]
+            finished = {n for n in journal["finished"] if all(s.path(i).exists() for s in sinks for i in shots[n])}
         return cls(folder, target, film, identity, finished)
 
     @staticmethod

@@ -40,7 +40,17 @@ from anicolor.shots.detect import find_shots
 from anicolor.shots.holds import film_holds, held_in
 from anicolor.temporal.steady import Sight, steadied
 
-__all__ = ["Finish", "LineColour", "Plan", "Progress", "Settings", "check_target", "colorize", "make_plan"]
+__all__ = [
+    "Finish",
+    "LineColour",
+    "Plan",
+    "Progress",
+    "Settings",
+    "check_model",
+    "check_target",
+    "colorize",
+    "make_plan",
+]
 
 _SMALLEST = 32  # the least network size that the command line takes
 _GPU_BATCH = 8  # frames: on a CPU more than one at once only costs memory
@@ -161,6 +171,16 @@ def check_target(out: Path, film: Film, settings: Settings, *, overwrite: bool =
     create(out, film, preset=settings.preset, overwrite=True)
 
 
+def check_model(colorizer: Colorizer, settings: Settings) -> None:
+    """Check that ``colorizer`` can do what the settings ask of it.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if "confidence" in settings.layers and not colorizer.traits.confident:
+        raise InputError("the layer confidence needs a model that can tell how sure it is, such as opdm-small")
+
+
 def colorize(
     film: Film,
     plan: Plan,
@@ -187,11 +207,11 @@ def colorize(
     for target in (out, *(beside(out, layer) for layer in settings.layers)):
         if target.resolve() in given:
             raise InputError(f"{target}: holds the keyframes: name another output")
-    if "confidence" in settings.layers and not colorizer.traits.confident:
-        raise InputError("the layer confidence needs a model that can tell how sure it is, such as opdm-small")
+    check_model(colorizer, settings)
     identity = _identity(film, plan, colorizer, settings)
     spans = [shot.shot.frames for shot in plan.shots]
-    journal = Journal.open(film, out, settings.preset, identity, spans, resume=resume)
+    layers = [beside(out, layer) for layer in settings.layers]
+    journal = Journal.open(film, out, settings.preset, identity, spans, layers, resume=resume)
     done = 0
     cache = _cache(colorizer, settings)
     delivery = Delivery(film, out, spans, settings.layers, settings.gap, report=settings.report)

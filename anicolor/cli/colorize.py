@@ -136,7 +136,7 @@ def command(
     from anicolor.models.weights import load_colorizer
     from anicolor.painting.palette import ColourModel
     from anicolor.painting.swatches import read_swatches
-    from anicolor.pipeline import Settings, check_target, colorize, make_plan
+    from anicolor.pipeline import Settings, check_model, check_target, colorize, make_plan
     from anicolor.shots.lists import read_shots
     from anicolor.shots.xdts import read_xdts
 
@@ -168,6 +168,7 @@ def command(
         check_target(out, source, settings, overwrite=overwrite, resume=resume)
         listed = None if shots is None else read_shots(shots, source.info)
         colorizer = load_colorizer(model, weights, str(where))
+        check_model(colorizer, settings)
         held = None if xdts is None else read_xdts(xdts, source.info)
         with console.bar("look", source.info.frames, quiet=quiet) as move:
             plan = make_plan(source, keyframes, settings, lambda seen: move(seen, ""), shots=listed, holds=held)

@@ -38,8 +38,11 @@ class Review:
     doubt: _Floats | None
 
 
-def review(painted: Painted) -> Review:
-    """Return how sure the colorizer was of a frame, inside the drawing."""
+def review(painted: Painted, gap: int | None = None) -> Review:
+    """Return how sure the colorizer was of a frame, inside the drawing.
+
+    ``gap`` is the widest gap in the lines, in pixels, that bounds a region all the same (None: by the frame's size).
+    """
     if painted.confidence is None:
         return Review(None, None, (), None)
     height, width = painted.frame.shape[1:]
@@ -50,18 +53,20 @@ def review(painted: Painted) -> Review:
     inside = cv2.resize(area, size, interpolation=cv2.INTER_NEAREST) > 0
     if not inside.any():
         return Review(1.0, 0.0, (), np.full_like(sure, np.nan))
-    notes = _regions(painted, sure, inside, (width / size[0], height / size[1]))
+    closed = default_gap(*sure.shape) if gap is None else round(gap * scale)
+    notes = _regions(painted, sure, inside, closed, (width / size[0], height / size[1]))
     doubt = np.where(inside, sure, np.nan).astype(np.float32)
     return Review(float(sure[inside].mean()), float((sure[inside] < _UNSURE).mean()), notes, doubt)
 
 
 def _regions(
-    painted: Painted, sure: _Floats, inside: npt.NDArray[np.bool_], scale: tuple[float, float]
+    painted: Painted, sure: _Floats, inside: npt.NDArray[np.bool_], gap: int, scale: tuple[float, float]
 ) -> tuple[RegionNote, ...]:
     """Return the most doubtful regions, by what is in doubt of their area."""
     size = sure.shape[1], sure.shape[0]
-    paper = (_small(painted.drawing.amin(dim=0, keepdim=True), size) > PAPER) & inside
-    parts = regions(paper, default_gap(*sure.shape))
+    bounds = painted.drawing if painted.bounds is None else painted.bounds
+    paper = (_small(bounds.amin(dim=0, keepdim=True), size) > PAPER) & inside
+    parts = regions(paper, gap)
     area = np.bincount(parts.ravel())
     mean = np.bincount(parts.ravel(), sure.ravel()) / np.maximum(area, 1)
     doubtful = np.flatnonzero((mean < _DOUBTFUL) & (area >= _LEAST * sure.size) & (np.arange(len(area)) > 0))

@@ -10,7 +10,7 @@ import pytest
 from strict_page import StrictPage
 from tiny_cuts import cut, files_in, pixels_of, save, save_video
 
-from anicolor.errors import PartialError
+from anicolor.errors import AnicolorError, PartialError
 from anicolor.media.open import open_film
 from anicolor.models.opdm.colorizer import OpdmColorizer
 from anicolor.models.weights import load_colorizer
@@ -105,8 +105,9 @@ def test_bad_wishes(colorize, film, keyframes, out, more, said):
 
 def test_a_model_that_cannot_tell_has_no_confidence_layer(anicolor, film, keyframes, out):
     order = ("colorize", film, "-k", keyframes, "-o", out, "--model", "copy", "--layers", "confidence")
-    outcome = anicolor(*order)
-    assert outcome.code == 2
+    for more in ((), ("--dry-run",)):
+        outcome = anicolor(*order, *more)
+        assert outcome.code == 2
     assert "needs a model that can tell how sure it is" in outcome.err
     assert not out.exists()
 
@@ -210,3 +211,40 @@ def test_a_report_that_cannot_be_written_is_said_before_anything_is_painted(colo
     assert outcome.code == 2
     assert "out-report.json: is a folder" in outcome.err
     assert not out.exists()
+
+
+@pytest.fixture
+def half_done(long_film, long_keyframes, weights, out):
+    """A run that was stopped after its first shot, and how it goes on."""
+    colorizer, source = load_colorizer("opdm-small", weights), open_film(long_film)
+    settings = Settings(steps=1, size=64, layers=("paint",), report=True)
+    plan = make_plan(source, long_keyframes, settings)
+    steps = colorize(source, plan, colorizer, out, settings)
+    while next(steps).shot == 0:
+        pass
+    steps.close()
+    return lambda: list(colorize(source, plan, colorizer, out, settings, resume=True))
+
+
+def test_a_shot_whose_layers_are_lost_is_painted_again(half_done, out):
+    layer = out.with_name("out-paint")
+    lost = sorted(layer.glob("*.png"))[1]
+    kept = lost.read_bytes()
+    lost.unlink()
+    assert not any(step.resumed for step in half_done())
+    assert lost.read_bytes() == kept
+    assert len(list(layer.glob("*.png"))) == 8
+
+
+@pytest.mark.parametrize("damage", [{"frames": [{}]}, {"frames": [{"index": -1}]}])
+def test_damaged_notes_of_an_earlier_run_are_one_line(half_done, out, damage):
+    facts = out / ".anicolor.frames.jsonl"
+    facts.write_text(json.dumps({"shot": 0, **damage}) + "\n")
+    with pytest.raises(AnicolorError, match=r"shot 0 is damaged \(.*\): begin again with --overwrite"):
+        half_done()
+
+
+def test_layers_of_a_deep_cut_are_as_deep_where_a_keyframe_is_not(colorize, keyframes, tmp_path, out):
+    deep = save(tmp_path / "deep", [np.uint16(257) * drawing.lines for drawing in cut()], range(1, 5))
+    assert colorize(deep, keyframes, out, "--layers", "paint").code == 0
+    assert {pixels.dtype for pixels in pixels_of(out.with_name("out-paint"))} == {np.dtype(np.uint16)}

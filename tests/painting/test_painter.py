@@ -154,6 +154,16 @@ def test_what_was_in_doubt_is_noted_by_region() -> None:
     assert np.isnan(seen.doubt[2, 2])
 
 
+def test_regions_in_doubt_are_those_that_the_gap_closes() -> None:
+    """Two rooms with a hole of four pixels between them: one is unsure, both together are not."""
+    drawing = drawing_of(size=96).clone()
+    drawing[:, 46:50, 40:60] = 1.0
+    confidence = torch.ones(1, 96, 96)
+    confidence[:, :, 48:] = 0.5
+    painted = Painted(drawing, *[torch.full_like(drawing, 0.5)] * 2, None, confidence)
+    assert len(review(painted, gap=8).regions) > len(review(painted, gap=0).regions)
+
+
 def test_nothing_is_in_doubt_of_a_model_that_cannot_tell_or_of_an_empty_page() -> None:
     page = torch.ones(3, 6, 6)
     assert review(Painted(page, page, page)).confidence is None

@@ -55,7 +55,10 @@ def main() -> None:
             clips = folder / "scenes"
             list(draw_clips(clips, asked.scores, DrawnSettings(frames=17, size=(1080, 1920))))
             found["scores"] = [
-                scores(clips, *row) for row in (("opdm-small", "raw"), ("opdm-small", "flat"), ("flow", "flat"))
+                scores(clips, "opdm-small", "raw"),
+                scores(clips, "opdm-small", "flat", steady=False),
+                scores(clips, "opdm-small", "flat"),
+                scores(clips, "flow", "flat"),
             ]
     print(json.dumps(found, indent=2))
 
@@ -119,8 +122,9 @@ def run(clip: ClipFolder, out: Path, settings: Settings) -> None:
         pass
 
 
-def scores(clips: Path, model: str, finish: str) -> dict[str, Any]:
+def scores(clips: Path, model: str, finish: str, *, steady: bool = True) -> dict[str, Any]:
     order = ["--model", model, "--finish", finish, "--data", str(clips), "--mask", "drawing", "--json"]
+    order.append("--steady" if steady else "--no-steady")
     command = [sys.executable, "-m", "anicolor", "eval", *order, "--psnr", "--segment-accuracy"]
     said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     wanted = {("psnr", ""), ("pixel_accuracy", "within 2 levels"), ("segment_accuracy", "within 2 levels, drawn lines")}
@@ -129,7 +133,7 @@ def scores(clips: Path, model: str, finish: str) -> dict[str, Any]:
         for row in said["metrics"]
         if any(row["metric"] == metric and row["variant"].startswith(variant) for metric, variant in wanted)
     }
-    return {"model": model, "finish": finish, **means}
+    return {"model": model, "finish": finish, "steady": steady, **means}
 
 
 if __name__ == "__main__":

@@ -63,15 +63,18 @@ def proximity(lines: Tensor) -> Tensor:
     return 1 - normalized_distance(lines, _REACH * max(lines.shape[-2:]))
 
 
-def nearest(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Return for each pixel ``[H, W]`` the place (row by row) of the nearest one in ``mask``, which has some."""
+def nearest(mask: npt.NDArray[np.bool_], places: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
+    """Return for each pixel ``[H, W]`` the place (row by row) of the nearest one in ``mask``, which has some.
+
+    With ``places`` ``[n]`` only those of the pixels there, ``[n]``.
+    """
     _, labels = cv2.distanceTransformWithLabels(
         (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    places = np.flatnonzero(mask)
-    where = np.zeros(labels.max() + 1, np.int64)
-    where[labels.reshape(-1)[places]] = places
-    found: npt.NDArray[np.int64] = where[labels]
+    sources = np.flatnonzero(mask)
+    place_of = np.zeros(labels.max() + 1, np.int64)
+    place_of[labels.reshape(-1)[sources]] = sources
+    found: npt.NDArray[np.int64] = place_of[labels if places is None else labels.reshape(-1)[places]]
     return found
 
 

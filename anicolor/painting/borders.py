@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ _Flags = npt.NDArray[np.bool_]
 _Real = npt.NDArray[np.float64]
 
 
-def contacts(labels: _Whole, paper: _Flags, reach: int) -> _Whole:
+def contacts(labels: npt.NDArray[np.integer[Any]], paper: _Flags, reach: int) -> _Whole:
     """Return the pairs ``[M, 2]`` of different ``labels`` ``[H, W]`` that are ``reach`` pixels apart, smaller first.
 
     In a row or in a column, with nothing but ``paper`` ``[H, W]`` from one to the other.
@@ -46,7 +47,7 @@ def contacts(labels: _Whole, paper: _Flags, reach: int) -> _Whole:
         for step in range(reach + 1):
             apart &= open_[step : there + step]
         pairs.append(np.stack((near[apart], far[apart]), axis=1))
-    return np.sort(np.concatenate(pairs), axis=1)
+    return np.sort(np.concatenate(pairs).astype(np.int64), axis=1)
 
 
 def settle(labels: _Whole, paper: _Flags, paint: _Real, colours: _Real, families: _Whole, touching: _Flags) -> _Whole:
@@ -56,18 +57,21 @@ def settle(labels: _Whole, paper: _Flags, paint: _Real, colours: _Real, families
     and half of what it touches, against larger ones that it may not touch takes the family of most of them, or one that
     may touch them all and is far nearer to its ``paint`` ``[3, H, W]``. What is not on paper stays, and so does grain.
     """
-    patches = label(np.where(paper, labels + 1, 0), connectivity=1, background=0)
+    patches = label(np.where(paper, labels + 1, 0), connectivity=1, background=0).astype(np.int32)
     if patches.max() > _GRAIN:
         return labels
-    graph = _Patches.of(patches, labels, paint)
+    graph = _Patches.of(patches, labels)
     member = np.arange(len(graph.areas))
     for _ in range(_ROUNDS):
-        moved = graph.settled(colours, families, touching)
+        giving = graph.giving(touching)
+        if not giving.any():
+            break
+        moved = graph.settled(giving, _means(giving, member, patches, paint), colours, families, touching)
         if np.array_equal(moved, graph.families):
             break
         graph, onward = graph.merged(moved)
         member = onward[member]
-    return np.where(paper, graph.families[member[patches]], labels)
+    return np.where(paper, graph.families[member][patches], labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,37 +82,37 @@ class _Patches:
     """``[P]``, pixels."""
     families: _Whole
     """``[P]``."""
-    sums: _Real
-    """``[P, 4]``: of the paint's channels, and of their squares."""
     pairs: _Whole
     """``[E, 2]``: patches that touch, each pair once."""
     lengths: _Real
     """``[E, 2]``: pixels of contact at both reaches."""
 
     @classmethod
-    def of(cls, patches: _Whole, labels: _Whole, paint: _Real) -> _Patches:
+    def of(cls, patches: npt.NDArray[np.int32], labels: _Whole) -> _Patches:
         flat, count = patches.ravel(), int(patches.max()) + 1
         families = np.zeros(count, np.int64)
         families[flat] = labels.ravel()
-        channels = (*paint.reshape(3, -1), np.square(paint).sum(axis=0).ravel())
-        sums = _sums(flat, channels, count)
         found = [contacts(patches, patches > 0, reach) for reach in _REACHES]
         lengths = np.repeat(np.diag(1 / np.array(_REACHES)), [len(pairs) for pairs in found], axis=0)
         areas = np.bincount(flat, minlength=count).astype(np.float64)
-        return cls(areas, families, sums, *_gathered(np.concatenate(found), lengths))
+        return cls(areas, families, *_gathered(np.concatenate(found), lengths))
 
-    def settled(self, colours: _Real, families: _Whole, touching: _Flags) -> _Whole:
-        """Return the families ``[P]`` after one round."""
-        larger = self.areas[self.pairs[:, 1]] >= self.areas[self.pairs[:, 0]]
-        small, large = np.where(larger[:, None], self.pairs, self.pairs[:, ::-1]).T
-        beside = self.families[large]
-        may = touching | np.eye(len(touching), dtype=bool)
-        length = self.lengths.max(axis=1)
-        wrong = np.where(may[self.families[small], beside], 0, length)
+    def giving(self, touching: _Flags) -> _Flags:
+        """Return which patches ``[P]`` lie too much against larger ones that they may not touch."""
+        small, _, wrong = self._beside(touching)
         against = np.bincount(small, wrong, len(self.areas))
-        beside_any = np.bincount(small, length, len(self.areas))
+        beside_any = np.bincount(small, self.lengths.max(axis=1), len(self.areas))
         rounds = 2 * np.sqrt(np.pi * self.areas)
-        giving = (against > 0) & (against >= _ENCLOSED * rounds) & (against >= _MOSTLY * beside_any)
+        found: _Flags = (against > 0) & (against >= _ENCLOSED * rounds) & (against >= _MOSTLY * beside_any)
+        return found
+
+    def settled(self, giving: _Flags, means: _Real, colours: _Real, families: _Whole, touching: _Flags) -> _Whole:
+        """Return the families ``[P]`` after one round: the ``giving`` ``[P]`` ones take another.
+
+        ``means`` ``[n, 4]`` are those of their paint's channels, and of the sum of their squares.
+        """
+        small, beside, wrong = self._beside(touching)
+        may = touching | np.eye(len(touching), dtype=bool)
         chosen = self.families.copy()
         order = np.argsort(small, kind="stable")
         order = order[giving[small[order]]]
@@ -122,22 +126,20 @@ class _Patches:
             np.add.at(votes, (row, beside[of]), wrong[of])
             np.logical_or.at(forbidden, row, ~may[beside[of]])
             taken = votes.argmax(axis=1)
-            far = self._distances(these, colours, families)
+            far = _distances(means[some : some + _AT_ONCE], colours, families)
             other = np.where(forbidden, np.inf, far).argmin(axis=1)
             rows = np.arange(len(these))
             better = ~forbidden[rows, other] & (far[rows, other] < _FAR * far[rows, taken])
             chosen[these] = np.where(better, other, taken)
         return chosen
 
-    def _distances(self, which: _Whole, colours: _Real, families: _Whole) -> _Real:
-        """Return the mean squared distances ``[n, F]`` of the paint of some patches to the nearest of each family."""
-        means = self.sums[which] / self.areas[which, None]
-        far = means[:, 3:] - 2 * means[:, :3] @ colours.T + np.square(colours).sum(axis=1)
-        order = np.argsort(families, kind="stable")
-        least: _Real = np.minimum.reduceat(
-            far[:, order], np.searchsorted(families[order], range(families.max() + 1)), axis=1
-        )
-        return least
+    def _beside(self, touching: _Flags) -> tuple[_Whole, _Whole, _Real]:
+        """Return of each pair the smaller patch, the family of the larger, and their contact if they may not touch."""
+        larger = self.areas[self.pairs[:, 1]] >= self.areas[self.pairs[:, 0]]
+        small, large = np.where(larger[:, None], self.pairs, self.pairs[:, ::-1]).T
+        may = touching | np.eye(len(touching), dtype=bool)
+        beside = self.families[large]
+        return small, beside, np.where(may[self.families[small], beside], 0, self.lengths.max(axis=1))
 
     def merged(self, families: _Whole) -> tuple[_Patches, _Whole]:
         """Return the patches as these ``families``, those of one side by side made one; and what each is in."""
@@ -147,13 +149,34 @@ class _Patches:
         _, onward = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(count, count)), directed=False)
         fewer = int(onward.max()) + 1
         areas = _sums(onward, [self.areas], fewer)[:, 0]
-        sums = _sums(onward, self.sums.T, fewer)
         kept = np.zeros(fewer, np.int64)
         kept[onward] = families
         pairs = np.sort(onward[self.pairs], axis=1)
         apart = pairs[:, 0] != pairs[:, 1]
         gathered = _gathered(pairs[apart].astype(np.int64), self.lengths[apart])
-        return _Patches(areas, kept, sums, *gathered), onward
+        return _Patches(areas, kept, *gathered), onward
+
+
+def _means(which: _Flags, member: _Whole, patches: npt.NDArray[np.int32], paint: _Real) -> _Real:
+    """Return the means ``[n, 4]`` of channels and of the sum of their squares, in ``paint`` ``[3, H, W]``.
+
+    Of the patches ``which`` ``[P]`` are asked for; ``member`` says what each of the ``patches`` ``[H, W]`` is part of.
+    """
+    there = np.flatnonzero(which[member][patches])
+    row = (np.cumsum(which) - 1)[member[patches.ravel()[there]]]
+    given = paint.reshape(3, -1)[:, there]
+    sums = _sums(row, (*given, np.square(given).sum(axis=0)), int(which.sum()))
+    return sums / np.bincount(row)[:, None]
+
+
+def _distances(means: _Real, colours: _Real, families: _Whole) -> _Real:
+    """Return the mean squared distances ``[n, F]`` of paint, by its ``means``, to the nearest of each family."""
+    far = means[:, 3:] - 2 * means[:, :3] @ colours.T + np.square(colours).sum(axis=1)
+    order = np.argsort(families, kind="stable")
+    least: _Real = np.minimum.reduceat(
+        far[:, order], np.searchsorted(families[order], range(families.max() + 1)), axis=1
+    )
+    return least
 
 
 def _gathered(pairs: _Whole, lengths: _Real) -> tuple[_Whole, _Real]:

@@ -54,7 +54,7 @@ def flatten(
     shown = palette.families[rows]
     unsure = np.zeros_like(paper) if confidence is None else paper & (confidence[0].numpy() < _SURE)
     if enlarged > 1:
-        unsure |= paper & far & _mixed(snapped, paint, far, enlarged)
+        unsure |= paper & _mixed(snapped, paint, far, enlarged)
     filled = _filled(shown, unsure, paper, confidence, gap)
     filled = _plausible(filled, shown, paint, palette)
     settled = settle(filled, paper, paint.numpy(), palette.colours.double().numpy(), palette.families, palette.touching)
@@ -63,18 +63,25 @@ def flatten(
     there = torch.from_numpy(np.flatnonzero(changed))
     flat[:, there] = palette.of_family(settled[changed], paint.flatten(1)[:, there])
     if paper.any():
-        flat = flat[:, torch.from_numpy(nearest(paper).ravel())]  # lines lie on the paint beside them
+        under = np.flatnonzero(~paper)  # lines lie on the paint beside them
+        flat[:, torch.from_numpy(under)] = flat[:, torch.from_numpy(nearest(paper, under))]
     return _smooth(flat.view_as(paint), paint, changed, enlarged)
 
 
 def _mixed(snapped: Tensor, paint: Tensor, far: _Flags, enlarged: float) -> _Flags:
-    """Return which pixels of ``paint`` ``[3, H, W]`` lie between colours of ``snapped`` that are close by."""
+    """Return which ``far`` pixels of ``paint`` ``[3, H, W]`` lie between colours of ``snapped`` that are close by."""
     reach = np.ones((2 * int(np.ceil(enlarged)) + 1,) * 2, np.uint8)
-    mixed = np.ones_like(far)
-    for colours, given in zip(snapped.numpy(), paint.numpy(), strict=True):
-        least = cv2.erode(np.where(far, np.float32(1), colours), reach)
-        most = cv2.dilate(np.where(far, np.float32(0), colours), reach)
-        mixed &= (given > least - _ASIDE) & (given < most + _ASIDE)
+    places = np.flatnonzero(far)
+    for colours, given in zip(snapped.numpy(), paint.flatten(1).numpy(), strict=True):
+        known = colours.copy()
+        known[far] = 1
+        least = cv2.erode(known, reach).ravel()[places]
+        known[far] = 0
+        most = cv2.dilate(known, reach).ravel()[places]
+        mixture = given[places]
+        places = places[(mixture > least - _ASIDE) & (mixture < most + _ASIDE)]
+    mixed = np.zeros_like(far)
+    mixed.ravel()[places] = True
     return mixed
 
 
@@ -86,15 +93,17 @@ def _filled(shown: _Whole, unsure: _Flags, paper: _Flags, confidence: Tensor | N
     if not unsure.any():
         return shown
     parts = regions(paper, default_gap(*paper.shape) if gap is None else gap)
-    found = grow(np.where(paper & ~unsure, shown + 1, 0).astype(np.int32), unsure, parts)
-    filled = np.where(unsure & (found > 0), found - 1, shown).astype(np.int64)
-    left = unsure & (found == 0)
-    if left.any():
-        sure = np.ones(int(left.sum())) if confidence is None else confidence[0].numpy()[left].astype(np.float64)
-        which, part = np.unique(parts[left], return_inverse=True)
+    found = grow(np.where(paper & ~unsure, shown.astype(np.int32) + 1, 0), unsure, parts)
+    asked = np.flatnonzero(unsure)
+    given, filled = found.ravel()[asked], shown.copy()
+    filled.ravel()[asked] = np.where(given > 0, given - 1, shown.ravel()[asked])
+    left = asked[given == 0]
+    if len(left):
+        sure = np.ones(len(left)) if confidence is None else confidence[0].numpy().ravel()[left].astype(np.float64)
+        which, part = np.unique(parts.ravel()[left], return_inverse=True)
         families = int(shown.max()) + 1
-        votes = np.bincount(part * families + shown[left], sure + 1e-6, len(which) * families)
-        filled[left] = votes.reshape(len(which), families).argmax(axis=1)[part]
+        votes = np.bincount(part * families + shown.ravel()[left], sure + 1e-6, len(which) * families)
+        filled.ravel()[left] = votes.reshape(len(which), families).argmax(axis=1)[part]
     return filled
 
 
@@ -103,7 +112,8 @@ def _plausible(filled: _Whole, shown: _Whole, paint: Tensor, palette: Palette) -
 
     Only those that may touch it: others leaked through a gap, and would take all that they touch along.
     """
-    places = np.flatnonzero((filled != shown) & palette.touching[filled, shown])
+    places = np.flatnonzero(filled != shown)
+    places = places[palette.touching[filled.ravel()[places], shown.ravel()[places]]]
     given = paint.flatten(1)[:, torch.from_numpy(places)]
     apart = (palette.of_family(filled.ravel()[places], given) - given).square().sum(dim=0).numpy()
     back = places[apart > _OPPOSITE**2]
@@ -114,23 +124,23 @@ def _plausible(filled: _Whole, shown: _Whole, paint: Tensor, palette: Palette) -
 
 def _smooth(flat: Tensor, paint: Tensor, changed: _Flags, enlarged: float) -> Tensor:
     """Return ``flat`` ``[3, H, W]`` with pixels at a border mixed as in ``paint``, the mixture narrowed."""
-    colours, given = flat.flatten(1).T.numpy(), paint.flatten(1).T.numpy()
+    colours = flat.numpy()
     height, width = changed.shape
-    places = np.flatnonzero(changed)
-    other = np.full(len(places), -1)
-    y, x = places // width, places % width
-    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-        beside = np.clip(y + dy, 0, height - 1) * width + np.clip(x + dx, 0, width - 1)
-        differs = (colours[beside] != colours[places]).any(axis=1)
-        other = np.where((other < 0) & differs, beside, other)
-    places, other = places[other >= 0], other[other >= 0]
-    own, next_, mixed = colours[places], colours[other], given[places]
-    step = own - next_
-    share = ((mixed - next_) * step).sum(axis=1) / np.square(step).sum(axis=1)
-    on_the_way = np.abs(next_ + share[:, None] * step - mixed).max(axis=1) < _ASIDE
-    narrowed = np.clip(0.5 + (share - 0.5) * enlarged, 0, 1)[:, None]
+    other = np.full(changed.shape, -1)
+    for down, right in ((-1, 0), (1, 0), (0, -1), (0, 1)):  # the last one that differs counts
+        here = slice(max(-down, 0), height - max(down, 0)), slice(max(-right, 0), width - max(right, 0))
+        there = slice(max(down, 0), height + min(down, 0)), slice(max(right, 0), width + min(right, 0))
+        y, x = np.nonzero(changed[here] & (colours[:, *here] != colours[:, *there]).any(axis=0))
+        y, x = y + max(-down, 0), x + max(-right, 0)
+        other[y, x] = (y + down) * width + x + right
+    places = np.flatnonzero(other >= 0)
+    given, colours = paint.flatten(1).numpy(), colours.reshape(3, -1)
+    next_, mixed = colours[:, other.ravel()[places]], given[:, places]
+    step = colours[:, places] - next_
+    share = ((mixed - next_) * step).sum(axis=0) / np.square(step).sum(axis=0)
+    on_the_way = np.abs(next_ + share * step - mixed).max(axis=0) < _ASIDE
+    narrowed = np.clip(0.5 + (share - 0.5) * enlarged, 0, 1)
+    blend = (next_ + narrowed * step)[:, on_the_way]
     smooth = flat.clone()
-    places_, narrowed = places[on_the_way], narrowed[on_the_way]
-    blend = next_[on_the_way] + narrowed * step[on_the_way]
-    smooth.flatten(1)[:, torch.from_numpy(places_)] = torch.from_numpy(blend).T
+    smooth.flatten(1)[:, torch.from_numpy(places[on_the_way])] = torch.from_numpy(blend)
     return smooth

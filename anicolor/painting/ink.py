@@ -125,9 +125,10 @@ def _sides(paint: Tensor, lines: Tensor, where: Tensor) -> _Floats:
     nearest.
     """
     width = lines.shape[1]
-    clean = lines[lines > _PAPER].median() - _CLEAN
-    paper = (lines > clean).numpy()
-    near = nearest(paper).reshape(-1)[where.numpy()]
+    blank, light = lines == 1, lines > _PAPER
+    usual = 1.0 if 2 * blank.sum() > light.sum() else float(lines[light].median())
+    paper = (lines > usual - _CLEAN).numpy()
+    near = nearest(paper, where.numpy())
     here = np.stack(np.divmod(where.numpy(), width)).astype(np.float32)
     away = here - np.stack(np.divmod(near, width))
     across = _across(paper, here, _normals(lines, where, away))

@@ -13,6 +13,7 @@ import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from anicolor.lines.distance import nearest
@@ -32,6 +33,7 @@ _SEEN = 2  # contacts make two colours touch
 _FAR = 16 / 255 * 3**0.5  # of the distance in RGB: the eye sees that it is another colour
 _OTHER = 1.5 / 255  # of the distance in RGB: one level in one channel is rounding
 _MOST_STEPS = 2000  # colours in them: with more, they would take too long
+_FEW = 64  # colours
 _DEPTH = 65535
 _BYTES = np.array([0, 8, 16], np.int32)
 
@@ -183,6 +185,10 @@ def _nearest_of_frame(colours: Tensor, paint: Tensor) -> tuple[npt.NDArray[np.fl
 
 def _nearest(colours: Tensor, points: Tensor) -> tuple[npt.NDArray[np.float64], _Whole]:
     """Return for each of ``points`` ``[M, 3]`` how far the nearest of ``colours`` ``[N, 3]`` is, and which."""
+    if len(colours) <= _FEW:  # a tree takes longer
+        far = cdist(points, colours)
+        row = far.argmin(axis=1)
+        return far[np.arange(len(far)), row], row
     distance, row = cKDTree(colours).query(points, workers=-1)
     return distance, row.astype(np.int64)
 

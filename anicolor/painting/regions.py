@@ -67,13 +67,20 @@ def grow(seeds: Labels, where: _Flags, within: Labels) -> Labels:
     The way to it stays in one region of ``within`` ``[H, W]``. Pixels that no seed of their region reaches, and those
     beside another region, stay 0.
     """
-    edge = np.zeros_like(where)
-    edge[:, 1:] |= (within[:, 1:] != within[:, :-1]) & (within[:, :-1] > 0)
-    edge[1:] |= (within[1:] != within[:-1]) & (within[:-1] > 0)
-    front = cv2.dilate(where.astype(np.uint8), _NEXT).astype(bool)  # seeds further away reach nothing first
-    open_ = front & (within > 0) & ~(edge & where)
-    grown = watershed(np.zeros(where.shape, np.uint8), np.where(open_ & ~where, seeds, 0), connectivity=1, mask=open_)
-    return np.where(where, grown, seeds).astype(np.int32)
+    y, x = np.nonzero(where)
+    if not len(y):
+        return seeds.copy()
+    box = slice(max(y.min() - 1, 0), y.max() + 2), slice(max(x.min() - 1, 0), x.max() + 2)
+    front = cv2.dilate(where[box].astype(np.uint8), _NEXT).astype(bool)  # seeds further away reach nothing first
+    open_ = front & (within[box] > 0)
+    own, left, above = within[y, x], within[y, np.maximum(x - 1, 0)], within[np.maximum(y - 1, 0), x]
+    beside = ((left != own) & (left > 0)) | ((above != own) & (above > 0))
+    open_[y[beside] - box[0].start, x[beside] - box[1].start] = False
+    sources = np.where(open_ & ~where[box], seeds[box], 0)
+    grown = watershed(np.zeros(open_.shape, np.uint8), sources, connectivity=1, mask=open_)
+    found = seeds.copy()
+    found[y, x] = grown[y - box[0].start, x - box[1].start]
+    return found
 
 
 def false_colours(labels: Labels) -> npt.NDArray[np.uint8]:

@@ -215,7 +215,7 @@ def train_stage(
     team.align(modules.values())
     started = time.monotonic()
     between = True  # two steps: half a step, or a loss that is no number, is no state to go on from
-    examples = iter(_parts(source, objective, recipe, order, team, step, workers, colorizer.traits.keyframes))
+    examples = _begun(_parts(source, objective, recipe, order, team, step, workers, colorizer.traits.keyframes))
     try:
         while step < recipe.steps:
             parts = [{k: v.to(team.device) for k, v in next(examples).items()} for _ in range(order.accumulate)]
@@ -367,6 +367,16 @@ def _parts(
         num_workers=workers,
         **options,
     )
+
+
+def _begun(parts: DataLoader[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+    """Start the workers. They have none of OpenCV's threads that are there already, and would wait for them forever."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        return iter(parts)
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -1,10 +1,12 @@
 """A training can stop anywhere and goes on as if it had not."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -41,6 +43,29 @@ def started(folder: Path, order: Order) -> Run:
 
 def go_on(run: Run, order: Order) -> Iterator[Progress]:
     return train(run, order, Team(CPU), workers=0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no alarms")
+def test_workers_start_after_opencv_has_used_threads(order: Order, whole: tuple[Run, list[Progress]], tmp_path: Path):
+    """Adapted weights are judged before the first step, and judging looks for flow."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError("the workers wait for threads that they do not have")
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(4)
+    page = np.zeros((512, 512), np.uint8)
+    cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(page, page, None)
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(100)
+    steps = train(started(tmp_path / "run", order), replace(order, init=str(whole[0].best)), Team(CPU), workers=1)
+    try:
+        assert next(step for step in steps if step.losses).step == 1
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+        steps.close()
+        cv2.setNumThreads(threads)
 
 
 def losses(steps: list[Progress]) -> Losses:

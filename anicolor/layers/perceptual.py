@@ -5,7 +5,7 @@ Source: OPDM equation 9 and Shi et al. section 3.5: ReLU 1_1, 2_1, 3_1, 4_1 and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -43,13 +43,30 @@ class PerceptualLoss(nn.Module):
 
     def forward(self, result: Tensor, truth: Tensor) -> Tensor:
         """Return the loss, a scalar, of pictures ``[B, 3, H, W]`` in [0, 1]."""
+        return torch.stack([F.mse_loss(a, b) for a, b in self._features(result, truth)]).sum()
+
+    def with_style(self, result: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss and the style loss, scalars, of pictures ``[B, 3, H, W]`` in [0, 1].
+
+        Style is the sum over the layers of the L1 distance of Gram matrices, means over pixels and channels
+        (Shi et al., equation 8).
+        """
+        pairs = list(self._features(result, truth))
+        style = [F.l1_loss(_gram(a), _gram(b)) for a, b in pairs]
+        return torch.stack([F.mse_loss(a, b) for a, b in pairs]).sum(), torch.stack(style).sum()
+
+    def _features(self, result: Tensor, truth: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         a, b = ((x - self.mean) / self.std for x in (result, truth))
-        loss = result.new_zeros(())
         for number, layer in enumerate(self.features):
             a, b = layer(a), layer(b)
             if number in _LAYERS:
-                loss = loss + F.mse_loss(a, b)
-        return loss
+                yield a, b
+
+
+def _gram(features: Tensor) -> Tensor:
+    """Return the Gram matrices ``[B, C, C]`` of ``features`` ``[B, C, H, W]``."""
+    flat = features.flatten(2)
+    return flat @ flat.mT / flat[0].numel()
 
 
 def _features(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:

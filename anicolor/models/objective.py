@@ -31,6 +31,10 @@ class Objective(ABC):
 
     networks: Mapping[str, nn.Module]
     """The networks that are trained, by name; parameters that need no gradient stay as they are."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Of Adam."""
+    rates: Mapping[str, float] = {}
+    """How many times the recipe's rate a network learns at; once, if it is not named."""
 
     @abstractmethod
     def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:

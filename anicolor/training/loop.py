@@ -199,7 +199,7 @@ def train_stage(
     for network in trained:
         network.to(team.device).train()
     optimizers = {
-        name: torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=recipe.rate)
+        name: torch.optim.Adam([p for p in network.parameters() if p.requires_grad], recipe.rate, objective.betas)
         for name, network in objective.networks.items()
     }
     team.wait()  # the first may still be writing the state of the stage before
@@ -226,7 +226,7 @@ def train_stage(
                     between = False
                     raise AnicolorError(f"the loss is {losses['loss']} at step {step}: train again with a lower --rate")
                 optimizer = optimizers[name]
-                _set_rate(optimizer, _rate(recipe, step))
+                _set_rate(optimizer, _rate(recipe, step) * objective.rates.get(name, 1.0))
                 nn.utils.clip_grad_norm_(objective.networks[name].parameters(), _CLIP)
                 between = False
                 optimizer.step()

@@ -14,7 +14,10 @@ ADAPT = "adapt"
 
 @dataclass(frozen=True)
 class Recipe:
-    """One stage: optimizer steps, learning rate, batch, crop side in pixels, unrolled DDIM steps, source."""
+    """One stage: optimizer steps, learning rate, batch, crop side in pixels, unrolled DDIM steps, source.
+
+    ``unroll`` is 1 for networks that paint in one pass, and 0 for stages that make no picture to be judged.
+    """
 
     model: str
     stage: str
@@ -34,6 +37,10 @@ RECIPES = (
     Recipe("opdm-small", "offsets", 50, 1e-3, 8, 128, 0, "ours: two CPU cores"),
     Recipe("opdm-small", "joint", 2_150, 6e-4, 8, 128, 2, "ours: two CPU cores"),
     Recipe("opdm-small", ADAPT, 200, 1e-4, 8, 128, 2, "ours: two CPU cores"),
+    Recipe("deepcolorization", "colours", 56_200, 1e-4, 4, 256, 1, "section 4.1: 40 epochs of 5,620 frames, batch 4"),
+    Recipe("deepcolorization", ADAPT, 6_480, 1e-4, 4, 256, 1, "section 4.5: 30 epochs of 32 sequences of 27 frames"),
+    Recipe("deepcolorization-small", "colours", 2_000, 4e-4, 8, 128, 1, "ours: two CPU cores"),
+    Recipe("deepcolorization-small", ADAPT, 200, 1e-4, 8, 128, 1, "ours: two CPU cores"),
 )
 
 

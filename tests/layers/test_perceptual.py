@@ -45,6 +45,21 @@ def test_it_is_the_sum_of_the_mean_squares_of_five_layers(
     assert PerceptualLoss(weights)(*pictures).item() == pytest.approx(by_hand.item(), rel=1e-4)
 
 
+def test_style_is_the_distance_of_gram_matrices(
+    vgg: nn.Sequential, weights: Path, pictures: tuple[Tensor, Tensor]
+) -> None:
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    features = create_feature_extractor(vgg.eval(), ["1", "6", "11", "20", "29"])
+    one, two = (features((picture - mean) / std) for picture in pictures)
+    by_hand = 0.0
+    for name in one:
+        grams = [torch.einsum("bchw,bdhw->bcd", f, f) / f[0].numel() for f in (one[name], two[name])]
+        by_hand += (grams[0] - grams[1]).abs().mean().item()
+    loss, style = PerceptualLoss(weights).with_style(*pictures)
+    assert style.item() == pytest.approx(by_hand, rel=1e-4)
+    assert loss.item() == pytest.approx(PerceptualLoss(weights)(*pictures).item(), rel=1e-6)
+
+
 def test_only_identical_pictures_cost_nothing(weights: Path, pictures: tuple[Tensor, Tensor]) -> None:
     loss = PerceptualLoss(weights)
     assert loss(pictures[0], pictures[0].clone()).item() == 0

@@ -9,7 +9,8 @@ import pytest
 
 from anicolor.data.clips import FolderClips
 from anicolor.data.synthetic import DrawnScene, DrawnSettings
-from anicolor.models.opdm import colorizer
+from anicolor.models.deepcolorization import colorizer as deepcolorization
+from anicolor.models.opdm import colorizer as opdm
 from anicolor.training import loop
 
 
@@ -31,8 +32,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _tiny(clips: Path) -> Iterator[None]:
     """The models that are trained by name are the tiny ones, validated on the clip."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, settings in colorizer.TINY.items():
-            patch.setitem(colorizer.PRESETS, name, settings)
+        for paper in (opdm, deepcolorization):
+            for name, settings in paper.TINY.items():
+                patch.setitem(paper.PRESETS, name, settings)
         patch.setattr(loop, "VALIDATION", FolderClips(clips))
         patch.setattr(loop, "validate", partial(loop.validate, examples=2))
         yield

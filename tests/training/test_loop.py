@@ -111,6 +111,37 @@ def test_a_training_closed_between_steps_goes_on(
     check_resumed(run, order, before, whole)
 
 
+def test_two_networks_that_learn_from_each_other_go_on_too(clips: Path, tmp_path: Path) -> None:
+    """Both optimizers are kept, and the discriminator learns at its own rate."""
+    order = Order("deepcolorization-small", (str(clips),), steps=STEPS, batch=2, rate=0.002, side=32)
+    run = started(tmp_path / "whole", order)
+    whole = run, list(go_on(run, order))
+    run = started(tmp_path / "parts", order)
+    steps = go_on(run, order)
+    before = [next(steps) for _ in range(2)]
+    steps.close()
+    check_resumed(run, order, before, whole)
+    assert {"l1", "latent", "adversarial", "discriminator"} < whole[1][-1].losses.keys()
+
+
+def test_a_network_learns_at_the_rate_and_betas_of_its_objective(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[torch.optim.Adam] = []
+    adam = torch.optim.Adam
+
+    def kept(*arguments: object, **named: object) -> torch.optim.Adam:
+        made.append(adam(*arguments, **named))
+        return made[-1]
+
+    monkeypatch.setattr(torch.optim, "Adam", kept)
+    order = Order("deepcolorization-small", (str(clips),), steps=STEPS, batch=2, rate=0.002, side=32)
+    next(go_on(started(tmp_path, order), order))
+    slow, fast = (optimizer.param_groups[0] for optimizer in made)
+    assert slow["betas"] == fast["betas"] == (0.5, 0.999)
+    assert slow["lr"] == pytest.approx(0.1 * fast["lr"])
+
+
 def break_off(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, calls: int) -> None:
     """Let call number ``calls`` of ``owner.name`` do its work, then raise as Ctrl-C does."""
     original: Callable[..., object] = getattr(owner, name)

@@ -1,0 +1,194 @@
+"""The colour transform network and its discriminator (sections 3.2, 3.3 and 3.5, figures 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+__all__ = ["ColourTransform", "DeepSettings", "Discriminator", "Made", "Memory"]
+
+_REDUCED = 8  # times fewer channels are matched (section 3.3)
+_SLOPE = 0.2  # of the discriminator's leaky ReLU
+
+
+@dataclass(frozen=True)
+class DeepSettings:
+    """Sizes: channels of the encoders' three layers, AdaIN blocks, numbers of the style, references of a request."""
+
+    widths: tuple[int, int, int] = (64, 128, 256)
+    blocks: int = 8
+    style: int = 256
+    references: int = 2
+
+    @property
+    def size_multiple(self) -> int:
+        """What height and width must be divisible by: two halvings, and two pixels left to take a norm over."""
+        return 8
+
+
+class Memory(NamedTuple):
+    """What is known of references: features of their distance fields and colours, and their style."""
+
+    structures: Tensor
+    """``[B, K, C, h, w]``."""
+    colours: Tensor
+    """``[B, K, C, h, w]``."""
+    style: Tensor
+    """``[B, S]``: the style embedding vector."""
+
+
+class Made(NamedTuple):
+    """Pictures in [-1, 1]: the coloured one ``[B, 3, H, W]``, and what both latent decoders see ``[B, 3, h, w]``."""
+
+    picture: Tensor
+    similar: Tensor
+    middle: Tensor
+
+
+class ColourTransform(nn.Module):
+    """The generator G of equations 1 and 2: lines and K references to colours. h and w are a quarter of H and W."""
+
+    def __init__(self, settings: DeepSettings) -> None:
+        super().__init__()
+        self.width, width = settings.widths[0], settings.widths[-1]
+        self.lines = _encoder(1, settings.widths)
+        self.fields = _encoder(1, settings.widths)
+        self.colours = _encoder(3, settings.widths)
+        self.embedder = _embedder(4, settings)
+        self.similarity = SimilarityTransform(width)
+        self.affine = nn.Sequential(
+            nn.Linear(settings.style, settings.style),
+            nn.ReLU(),
+            nn.Linear(settings.style, settings.blocks * 4 * width),
+        )
+        self.middle = nn.ModuleList(AdaptiveBlock(width) for _ in range(settings.blocks))
+        self.decoder = _decoder(settings.widths)
+        self.see_similar = nn.Conv2d(width, 3, 3, padding=1)
+        self.see_middle = nn.Conv2d(width, 3, 3, padding=1)
+
+    def remember(self, lines: Tensor, fields: Tensor, colours: Tensor) -> Memory:
+        """Return what is to be known of references.
+
+        ``lines`` and ``fields`` are ``[B, K, 1, H, W]`` in [0, 1], ``colours`` ``[B, K, 3, H, W]`` in [-1, 1].
+        """
+        count = lines.shape[:2]
+        structures, shown = self.fields(fields.flatten(0, 1)), self.colours(colours.flatten(0, 1))
+        style = self.embedder(torch.cat((lines, colours), dim=2).flatten(0, 1)).mean(dim=(2, 3))
+        parts = (part.unflatten(0, count) for part in (structures, shown, style))
+        structures, shown, style = parts
+        return Memory(structures, shown, style.mean(dim=1))
+
+    def forward(self, lines: Tensor, fields: Tensor, memory: Memory) -> Made:
+        """Return the colours of ``lines`` ``[B, 1, H, W]`` with distance ``fields`` of that shape, both in [0, 1]."""
+        similar = self.similarity(self.fields(fields), memory)
+        features = self.lines(lines) + similar
+        affine = self.affine(memory.style).unflatten(1, (len(self.middle), 4, -1))
+        for block, parameters in zip(self.middle, affine.unbind(1), strict=True):
+            features = block(features, parameters)
+        seen = self.see_similar(similar).tanh(), self.see_middle(features).tanh()
+        return Made(self.decoder(features).tanh(), *seen)
+
+
+class SimilarityTransform(nn.Module):
+    """The similarity-based colour transform layer (section 3.3)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        reduced = max(1, width // _REDUCED)
+        self.select = nn.Conv2d(2 * width, width, 3, padding=1)
+        self.combine = nn.Conv2d(2 * width, width, 3, padding=1)
+        self.query = nn.Conv2d(width, reduced, 1, bias=False)
+        self.key = nn.Conv2d(width, reduced, 1, bias=False)
+        self.value = nn.Conv2d(width, reduced, 1)
+        self.bring = nn.Conv2d(reduced, width, 1)
+
+    def forward(self, target: Tensor, memory: Memory) -> Tensor:
+        """Return f_sim ``[B, C, h, w]`` (equation 5) for features ``[B, C, h, w]`` of the target's distance field."""
+        count = memory.structures.shape[1]
+        pairs = torch.cat((memory.structures, target[:, None].expand(-1, count, -1, -1, -1)), dim=2).flatten(0, 1)
+        shape = (-1, count)
+        m = self.select(pairs).sigmoid().unflatten(0, shape)
+        n = self.combine(pairs).sigmoid().unflatten(0, shape)
+        chosen = memory.colours * m
+        matched = self._matched(target, memory)[:, None]
+        similar: Tensor = ((1 - n) * matched + chosen * n).mean(dim=1)
+        return similar
+
+    def _matched(self, target: Tensor, memory: Memory) -> Tensor:
+        """Return f_mat ``[B, C, h, w]``: colours of all places of all references, by how alike the structures are."""
+        keys, values = self.key(memory.structures.flatten(0, 1)), self.value(memory.colours.flatten(0, 1))
+        count = memory.structures.shape[:2]
+        keys, values = (part.unflatten(0, count).transpose(2, 1).flatten(2).mT for part in (keys, values))
+        queries = self.query(target).flatten(2).mT
+        # The matrix M is never held whole: at 640 pixels it would take gigabytes.
+        found = F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None], scale=1.0)[:, 0]
+        brought: Tensor = self.bring(found.mT.reshape(len(target), -1, *target.shape[-2:]))
+        return brought
+
+
+class AdaptiveBlock(nn.Module):
+    """A residual block whose norms take their scale and shift from the style (AdaIN)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
+
+    def forward(self, features: Tensor, parameters: Tensor) -> Tensor:
+        """Return ``features`` ``[B, C, h, w]``; ``parameters`` ``[B, 4, C]`` are both norms' scales and shifts."""
+        scale, shift, scale_2, shift_2 = parameters[..., None, None].unbind(1)
+        inner = F.relu(F.instance_norm(self.first(features)) * (1 + scale) + shift)
+        return features + F.instance_norm(self.second(inner)) * (1 + scale_2) + shift_2
+
+
+class Discriminator(nn.Sequential):
+    """Five convolutions; says of each patch how real the colours of ``[line | colour]`` ``[B, 4, H, W]`` are."""
+
+    def __init__(self, width: int = 64) -> None:
+        widths = (4, width, 2 * width, 4 * width, 8 * width)
+        layers: list[nn.Module] = []
+        for narrow, wide in pairwise(widths):
+            layers += [spectral_norm(nn.Conv2d(narrow, wide, 4, stride=2, padding=1)), nn.LeakyReLU(_SLOPE)]
+        super().__init__(*layers, nn.Conv2d(widths[-1], 1, 3, padding=1))
+
+
+def _encoder(channels: int, widths: Sequence[int]) -> nn.Sequential:
+    first, *others = widths
+    layers = _normed(channels, first, 7)
+    for narrow, wide in pairwise((first, *others)):
+        layers += _normed(narrow, wide, 4, stride=2)
+    return nn.Sequential(*layers)
+
+
+def _embedder(channels: int, settings: DeepSettings) -> nn.Sequential:
+    first, second, third = settings.widths
+    widths = (channels, first, second, third, third, settings.style)
+    layers: list[nn.Module] = []
+    for narrow, wide in pairwise(widths):
+        layers += [nn.Conv2d(narrow, wide, 3, stride=2, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def _decoder(widths: Sequence[int]) -> nn.Sequential:
+    first, second, third = widths
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2),
+        *_normed(third, second, 5),
+        nn.Upsample(scale_factor=2),
+        *_normed(second, first, 5),
+        *_normed(first, first, 3),
+        spectral_norm(nn.Conv2d(first, 3, 7, padding=3)),
+    )
+
+
+def _normed(narrow: int, wide: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    """Return a convolution with spectral norm, an instance norm and a ReLU."""
+    convolution = nn.Conv2d(narrow, wide, kernel, stride=stride, padding=(kernel - 1) // 2, bias=False)
+    return [spectral_norm(convolution), nn.InstanceNorm2d(wide, affine=True), nn.ReLU()]

@@ -1,0 +1,105 @@
+"""The colour transform network's training: a GAN with five more terms (section 3.4, equations 6 to 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anicolor.data.clips import Example
+from anicolor.layers.perceptual import PerceptualLoss
+from anicolor.lines.distance import proximity
+from anicolor.models.deepcolorization.colorizer import DeepColorizer
+from anicolor.models.deepcolorization.network import ColourTransform, Discriminator
+from anicolor.models.objective import Batch, Objective, Turn
+
+__all__ = ["ColourObjective", "ColourWeights", "build_objective"]
+
+
+@dataclass(frozen=True)
+class ColourWeights:
+    """Weights of equation 11."""
+
+    perceptual: float = 1.0
+    style: float = 1000.0
+    latent: float = 1.0
+    adversarial: float = 1.0
+    l1: float = 10.0
+
+
+class ColourObjective(Objective):
+    """The discriminator's turn, then the generator's. Without VGG19 the perceptual and the style term are off."""
+
+    def __init__(
+        self,
+        network: ColourTransform,
+        side: int,
+        weights: ColourWeights | None = None,
+        perceptual: PerceptualLoss | None = None,
+    ) -> None:
+        self.network, self.side = network, side
+        self.weights, self.perceptual = weights or ColourWeights(), perceptual
+        self.discriminator = Discriminator(network.width)
+        self.networks = {"discriminator": self.discriminator, "network": network}
+        self.betas, self.rates = (0.5, 0.999), {"discriminator": 0.1}
+
+    def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return the target and its references, whole, in a square of ``side`` pixels; colours in [-1, 1]."""
+        colours = _square(torch.cat((example.target[None], example.references)), self.side, paper=False)
+        lines = _square(torch.cat((example.lines[None], example.reference_lines)), self.side, paper=True)
+        fields = proximity(lines)
+        return {
+            "target": 2 * colours[0] - 1,
+            "references": 2 * colours[1:] - 1,
+            "lines": lines[0],
+            "fields": fields[0],
+            "reference_lines": lines[1:],
+            "reference_fields": fields[1:],
+        }
+
+    def turns(self, batch: Batch) -> Iterator[Turn]:
+        target, lines = batch["target"], batch["lines"]
+        memory = self.network.remember(batch["reference_lines"], batch["reference_fields"], batch["references"])
+        made = self.network(lines, batch["fields"], memory)
+        real = self.discriminator(torch.cat((lines, target), dim=1))
+        fake = self.discriminator(torch.cat((lines, made.picture.detach()), dim=1))
+        loss = F.softplus(-real).mean() + F.softplus(fake).mean()  # - log D(x, y) - log(1 - D(x, G))
+        yield Turn("discriminator", loss, {"discriminator": loss.item()})
+
+        judged = self.discriminator(torch.cat((lines, made.picture), dim=1))
+        small = F.interpolate(target, made.middle.shape[-2:], mode="area")
+        losses = {
+            "l1": F.l1_loss(made.picture, target),
+            "latent": F.l1_loss(made.similar, small) + F.l1_loss(made.middle, small),
+            "adversarial": F.softplus(-judged).mean(),
+        }
+        if self.perceptual is not None:
+            pictures = (made.picture + 1) / 2, (target + 1) / 2
+            losses["perceptual"], losses["style"] = self.perceptual.with_style(*pictures)
+        loss = torch.stack([getattr(self.weights, name) * value for name, value in losses.items()]).sum()
+        yield Turn("network", loss, {name: value.item() for name, value in losses.items()})
+
+
+def _square(pictures: Tensor, side: int, *, paper: bool) -> Tensor:
+    """Return ``pictures`` ``[N, C, H, W]`` resized to fit a square of ``side`` pixels, and padded to fill it."""
+    height, width = pictures.shape[-2:]
+    scale = side / max(height, width)
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    fitted = F.interpolate(pictures, size, mode="bilinear", antialias=True, align_corners=False)
+    sides = (0, side - size[1], 0, side - size[0])
+    return F.pad(fitted, sides, value=1.0) if paper else F.pad(fitted, sides, mode="replicate")
+
+
+def build_objective(
+    stage: str,  # noqa: ARG001
+    colorizer: DeepColorizer,
+    side: int,
+    unroll: int,  # noqa: ARG001
+    perceptual: PerceptualLoss | None,
+) -> ColourObjective:
+    """Return the objective of ``stage``: both are the same, on whole frames of ``side`` pixels."""
+    return ColourObjective(colorizer.network, side, perceptual=perceptual)

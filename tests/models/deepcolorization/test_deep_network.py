@@ -1,0 +1,118 @@
+"""The colour transform network has the paper's parts, and its similarity layer the paper's equations."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from anicolor.models.deepcolorization.colorizer import PRESETS, TINY
+from anicolor.models.deepcolorization.network import (
+    AdaptiveBlock,
+    ColourTransform,
+    DeepSettings,
+    Discriminator,
+    Memory,
+    SimilarityTransform,
+)
+
+HEIGHT, WIDTH = 32, 48
+
+
+def convolutions(network: nn.Module) -> list[nn.Conv2d]:
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+
+
+@pytest.fixture(scope="module")
+def network() -> ColourTransform:
+    torch.manual_seed(0)
+    return ColourTransform(TINY["deepcolorization"]).eval()
+
+
+def references(count: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(seed)
+    lines, fields = (torch.rand(1, count, 1, HEIGHT, WIDTH, generator=draw) for _ in range(2))
+    return lines, fields, 2 * torch.rand(1, count, 3, HEIGHT, WIDTH, generator=draw) - 1
+
+
+def target() -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(9)
+    return torch.rand(1, 1, HEIGHT, WIDTH, generator=draw), torch.rand(1, 1, HEIGHT, WIDTH, generator=draw)
+
+
+def test_the_layers_are_those_of_section_3_5() -> None:
+    with torch.device("meta"):
+        network, discriminator = ColourTransform(PRESETS["deepcolorization"]), Discriminator()
+    for encoder in (network.lines, network.fields, network.colours):
+        assert len(convolutions(encoder)) == 3
+        assert all(map(is_parametrized, convolutions(encoder))), "spectral norm"
+        assert sum(isinstance(module, nn.InstanceNorm2d) for module in encoder) == 3
+    assert len(network.middle) == 8
+    assert len(convolutions(network.decoder)) == 4
+    assert all(map(is_parametrized, convolutions(network.decoder)))
+    assert [module.mode for module in network.decoder if isinstance(module, nn.Upsample)] == ["nearest"] * 2
+    assert len(convolutions(network.embedder)) == 5
+    assert sum(isinstance(module, nn.Linear) for module in network.affine) == 2
+    assert [is_parametrized(one) for one in convolutions(discriminator)] == [True] * 4 + [False]
+    for part in (network.embedder, network.middle, network.similarity):
+        assert not any(map(is_parametrized, convolutions(part)))
+    count = sum(parameter.numel() for parameter in network.parameters())
+    assert 9.5e6 < count < 28.9e6, "as ports of the paper have"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_any_number_of_references(network: ColourTransform, count: int) -> None:
+    memory = network.remember(*references(count))
+    made = network(*target(), memory)
+    assert memory.structures.shape == memory.colours.shape == (1, count, 16, HEIGHT // 4, WIDTH // 4)
+    assert memory.style.shape == (1, 8)
+    assert made.picture.shape == (1, 3, HEIGHT, WIDTH)
+    assert made.similar.shape == made.middle.shape == (1, 3, HEIGHT // 4, WIDTH // 4)
+    assert all(part.abs().max() <= 1 for part in made)
+
+
+def test_their_order_says_nothing(network: ColourTransform) -> None:
+    given = references(3)
+    turned = network.remember(*(part.flip(1) for part in given))
+    one, other = (network(*target(), memory).picture for memory in (network.remember(*given), turned))
+    assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_the_similarity_layer_is_equations_3_to_5() -> None:
+    torch.manual_seed(1)
+    layer, width, h, w, count = SimilarityTransform(16).eval(), 16, 3, 4, 2
+    memory = Memory(torch.randn(1, count, width, h, w), torch.randn(1, count, width, h, w), torch.zeros(1, 8))
+    features = torch.randn(1, width, h, w)
+    # Written out: one matrix M for each reference, softmax over all places of all of them.
+    queries = layer.query(features)[0].flatten(1)
+    matrices = [queries.T @ layer.key(memory.structures[:, k])[0].flatten(1) for k in range(count)]
+    matching = torch.cat(matrices, dim=1).softmax(dim=1)
+    colours = torch.cat([layer.value(memory.colours[:, k])[0].flatten(1) for k in range(count)], dim=1)
+    matched = layer.bring((colours @ matching.T).view(1, -1, h, w))
+    expected = torch.zeros(1, width, h, w)
+    for k in range(count):
+        pair = torch.cat((memory.structures[:, k], features), dim=1)
+        m, n = layer.select(pair).sigmoid(), layer.combine(pair).sigmoid()
+        expected += ((1 - n) * matched + memory.colours[:, k] * m * n) / count
+    assert torch.allclose(layer(features, memory), expected, atol=1e-5)
+
+
+def test_a_block_without_style_is_a_residual_block_of_normed_convolutions() -> None:
+    torch.manual_seed(2)
+    block, features = AdaptiveBlock(8), torch.randn(1, 8, 5, 6)
+    plain = block(features, torch.zeros(1, 4, 8))
+    assert (plain - features).mean(dim=(2, 3)).abs().max() < 1e-5
+    shifted = block(features, torch.tensor([0.0, 0.0, 0.0, 2.0])[None, :, None].expand(1, 4, 8))
+    assert torch.allclose(shifted, plain + 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [32, 128])
+def test_the_discriminator_judges_patches(side: int) -> None:
+    judged = Discriminator(8)(torch.rand(2, 4, side, side))
+    assert judged.shape == (2, 1, side // 16, side // 16)
+
+
+def test_sizes_are_kept_with_the_weights() -> None:
+    assert DeepSettings().size_multiple == 8
+    assert PRESETS["deepcolorization"] == DeepSettings()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Generic, Literal, TypeVar
 
 import cv2
@@ -109,7 +110,11 @@ def _voted(around: deque[_Seen[_Thing]], place: int) -> Sight[_Thing]:
     ballots = [(own.sight.colours, own.votes), *_brought(own, past, "before"), *_brought(own, future, "after")]
     colours = torch.stack([colour for colour, _ in ballots])
     votes = torch.cat([vote for _, vote in ballots])
-    shares = torch.stack([(votes * (_apart(colours, one) < _NEAR)).sum(dim=0) for one in colours])
+    shares = votes.clone()  # for each colour: its own, and those of all that are the same
+    for one, other in combinations(range(len(colours)), 2):
+        same = (colours[one] - colours[other]).square().sum(dim=0) < _NEAR**2
+        shares[one] += votes[other] * same
+        shares[other] += votes[one] * same
     most, best = shares.max(dim=0)
     changed, count = _patches(most > _OVER * shares[0])
     if not count:
@@ -153,11 +158,6 @@ def _at(page: Tensor, places: Tensor) -> Tensor:
     """Return what ``page`` ``[C, h, w]`` has at ``places`` ``[h, w]``."""
     found: Tensor = page.flatten(1)[:, places]
     return found
-
-
-def _apart(colours: Tensor, one: Tensor) -> Tensor:
-    """Return the distances ``[N, h, w]`` in RGB of ``colours`` ``[N, 3, h, w]`` from ``one`` ``[3, h, w]``."""
-    return (colours - one).square().sum(dim=1).sqrt()
 
 
 def _patches(wanted: Tensor) -> tuple[Tensor, int]:

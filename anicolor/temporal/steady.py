@@ -86,10 +86,8 @@ def steadied(drawings: Iterable[Sight[_Thing]]) -> Iterator[Sight[_Thing]]:
             seen = _Seen(found, proximity(found.lines[None]), distance_field(found.lines[None])[0])
             if around:
                 last = around[-1]
-                last.after, seen.before = (
-                    flow.estimate(last.spread, seen.spread),
-                    flow.estimate(seen.spread, last.spread),
-                )
+                last.after = flow.estimate(last.spread, seen.spread)
+                seen.before = flow.estimate(seen.spread, last.spread)
             around.append(seen)
         if place == len(around):
             return

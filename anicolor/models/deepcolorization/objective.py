@@ -16,6 +16,7 @@ from anicolor.lines.distance import proximity
 from anicolor.models.deepcolorization.colorizer import DeepColorizer
 from anicolor.models.deepcolorization.network import ColourTransform, Discriminator
 from anicolor.models.objective import Batch, Objective, Turn
+from anicolor.models.windows import fit
 
 __all__ = ["ColourObjective", "ColourWeights", "build_objective"]
 
@@ -89,7 +90,7 @@ def _square(pictures: Tensor, side: int, *, paper: bool) -> Tensor:
     height, width = pictures.shape[-2:]
     scale = side / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
-    fitted = F.interpolate(pictures, size, mode="bilinear", antialias=True, align_corners=False)
+    fitted = fit(pictures, size)
     sides = (0, side - size[1], 0, side - size[0])
     return F.pad(fitted, sides, value=1.0) if paper else F.pad(fitted, sides, mode="replicate")
 

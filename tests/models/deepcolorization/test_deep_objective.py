@@ -53,7 +53,7 @@ def test_the_discriminator_s_turn_comes_first_and_moves_nothing_else(objective, 
     assert next(turns, None) is None
 
 
-def test_a_discriminator_that_cannot_tell_loses_two_bits_of_nature(objective, example) -> None:
+def test_a_discriminator_that_cannot_tell_loses_two_bits(objective, example) -> None:
     """Equation 10 with D = 1/2: - log 1/2 - log 1/2; and - log 1/2 for the generator."""
     for parameter in objective.discriminator[-1].parameters():
         nn.init.zeros_(parameter)

@@ -1,7 +1,7 @@
 """What the finish costs, and what it is worth, at full size.
 
-    python benchmarks/painting.py                  # time and memory: three minutes on one core
-    python benchmarks/painting.py --scores 2       # and scores of two drawn scenes at 1920x1080: ten more a scene
+    python benchmarks/painting.py                  # time and memory: two minutes on one core
+    python benchmarks/painting.py --scores 2       # and scores of two drawn scenes at 1920x1080: six more a scene
 
 Time: CPU seconds of one core for each step of a frame at 1920x1080, the least of several rounds side by side, on what
 opdm-small makes of a drawn scene; decoding and writing are not in it. Memory: the most that a process of its own holds

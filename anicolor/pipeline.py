@@ -38,7 +38,9 @@ from anicolor.painting.trace import Trace
 from anicolor.quality.notes import Stranger
 from anicolor.shots.detect import find_shots
 from anicolor.shots.holds import film_holds, held_in
-from anicolor.temporal.steady import Sight, steadied
+from anicolor.temporal.refiner import Refiner, refined
+from anicolor.temporal.sight import Sight
+from anicolor.temporal.steady import steadied
 
 __all__ = [
     "Finish",
@@ -188,13 +190,14 @@ def colorize(
     out: Path,
     settings: Settings,
     *,
+    refiner: Refiner | None = None,
     overwrite: bool = False,
     resume: bool = False,
     name: str = "",
 ) -> Iterator[Progress]:
     """Paint ``film`` into ``out`` and yield after every frame; finished shots outlive a failure.
 
-    ``name`` is the model's, for the report.
+    What the colorizer makes goes through ``refiner``, if there is one. ``name`` is the model's, for the report.
 
     Raises:
         InputError: ``out`` cannot take the film, or ``resume`` finds a run with other settings.
@@ -208,12 +211,12 @@ def colorize(
         if target.resolve() in given:
             raise InputError(f"{target}: holds the keyframes: name another output")
     check_model(colorizer, settings)
-    identity = _identity(film, plan, colorizer, settings)
+    identity = _identity(film, plan, (colorizer, *((refiner,) if refiner else ())), settings)
     spans = [shot.shot.frames for shot in plan.shots]
     layers = [beside(out, layer) for layer in settings.layers]
     journal = Journal.open(film, out, settings.preset, identity, spans, layers, resume=resume)
     done = 0
-    cache = _cache(colorizer, settings)
+    networks = _Networks(colorizer, refiner, _cache(colorizer, settings))
     delivery = Delivery(film, out, spans, settings.layers, settings.gap, report=settings.report)
     with journal as sink, delivery:
         for number, shot in enumerate(plan.shots):
@@ -225,7 +228,7 @@ def colorize(
                 continue
             with _partial(f"shot {number} (frames {_named(shot.shot, film)})", journal.finished, plan):
                 write = _Write(delivery, sink, number)
-                for _ in _paint_shot(film, shot, plan.holds[number], colorizer, write, plan.size, settings, cache):
+                for _ in _paint_shot(film, shot, plan.holds[number], networks, write, plan.size, settings):
                     done += 1
                     yield Progress(done, film.info.frames, number)
                 delivery.finish(journal, number)
@@ -252,11 +255,10 @@ def _paint_shot(
     film: Film,
     plan: ShotPlan,
     holds: tuple[Hold, ...],
-    colorizer: Colorizer,
+    networks: _Networks,
     write: _Write,
     size: tuple[int, int],
     settings: Settings,
-    cache: PaintCache | None,
 ) -> Iterator[int]:
     """Paint each drawing of a shot once, write it for all frames that it is held, and yield after each frame."""
     files = {_drawing(file.index, holds): file for file in reversed(plan.keyframes)}
@@ -277,6 +279,7 @@ def _paint_shot(
     window = _Reader(film, holds, size, settings)
     ordinals = [hold.frames.start for hold in holds]
     noise = FrameNoise(settings.seed)
+    colorizer, refiner = networks.colorizer, networks.refiner
     painted = paint(
         colorizer,
         len(holds),
@@ -288,7 +291,7 @@ def _paint_shot(
         most=settings.references,
         batch=settings.batch or (_GPU_BATCH if colorizer.device.type == "cuda" else 1),
         precision=settings.precision,
-        cache=cache,
+        cache=networks.cache,
     )
     whole = _covers(film, plan)
 
@@ -298,6 +301,8 @@ def _paint_shot(
 
     with _memory(size):
         sights = _sights(len(holds), references, painted, window)
+        if refiner is not None:
+            sights = refined(sights, len(holds), references, refiner, settings.precision)
         for sight in steadied(sights) if settings.steady and settings.finish != "raw" else sights:
             number, shown = sight.thing
             if shown is None:
@@ -340,6 +345,15 @@ def _drawing(frame: int, holds: Sequence[Hold]) -> int:
     if frame >= holds[-1].frames.stop:
         return len(holds) + frame - holds[-1].frames.stop
     return next(index for index, hold in enumerate(holds) if frame in hold.frames)
+
+
+@dataclass(frozen=True, eq=False)
+class _Networks:
+    """What makes the colours of a shot, and where they are kept."""
+
+    colorizer: Colorizer
+    refiner: Refiner | None
+    cache: PaintCache | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -455,7 +469,7 @@ def _cache(colorizer: Colorizer, settings: Settings) -> PaintCache | None:
     return PaintCache(settings.cache, digest_of(colorizer, *how))
 
 
-def _identity(film: Film, plan: Plan, colorizer: Colorizer, settings: Settings) -> str:
+def _identity(film: Film, plan: Plan, makers: Iterable[Colorizer | Refiner], settings: Settings) -> str:
     """Return a digest of all that the painted frames depend on, but for the pixels of the line art."""
     digest = hashlib.sha256()
     shots = [[str(hold.frames) for hold in holds] for holds in plan.holds]
@@ -464,7 +478,8 @@ def _identity(film: Film, plan: Plan, colorizer: Colorizer, settings: Settings) 
     digest.update(json.dumps(facts).encode())
     if settings.model is not None:
         digest.update(settings.model.colours.numpy().tobytes())
-    digest.update(digest_of(colorizer))
+    for maker in makers:
+        digest.update(digest_of(maker))
     for file in (file for shot in plan.shots for file in shot.keyframes):
         digest.update(file.path.read_bytes())
     return digest.hexdigest()

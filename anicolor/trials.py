@@ -14,6 +14,7 @@ from anicolor.media.open import open_film
 from anicolor.media.sequence import list_numbered
 from anicolor.models.colorizer import Colorizer
 from anicolor.pipeline import Settings, colorize, make_plan
+from anicolor.temporal.refiner import Refiner
 
 __all__ = ["paint_clip", "spaced"]
 
@@ -30,6 +31,7 @@ def paint_clip(
     out: Path,
     settings: Settings,
     *,
+    refiner: Refiner | None = None,
     overwrite: bool = False,
 ) -> Iterator[int]:
     """Paint the line art of ``clip`` into ``out``, given its own colours at ``keyframes``; yield the frames done.
@@ -50,5 +52,5 @@ def paint_clip(
             for number in keyframes:
                 shutil.copy(truth[number], given)
         plan = make_plan(film, given, settings)
-        for step in colorize(film, plan, colorizer, out, settings, overwrite=overwrite):
+        for step in colorize(film, plan, colorizer, out, settings, refiner=refiner, overwrite=overwrite):
             yield step.done

@@ -33,6 +33,7 @@ from anicolor.training.loop import Order, train_stage, validate
 from anicolor.training.recipe import Recipe
 from anicolor.training.run import Run
 from anicolor.training.team import Team
+from anicolor.training.trainee import ColorizerTrainee
 
 NARROW = {"widths": (24, 40, 56, 72), "adapter_width": 16}
 SMALL = replace(PRESETS["opdm-small"], matching=32, steps=2, mirrored=False, **NARROW)
@@ -80,8 +81,8 @@ class Remembered(ClipSource):
     def __init__(self) -> None:
         self.known: dict[tuple[int, int, int], Example] = {}
 
-    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:
-        return DrawnClips(sizes=(192, 256)).draw(rng, references)
+    def draw(self, rng: np.random.Generator, references: int = 2, targets: int = 1) -> Passage:
+        return DrawnClips(sizes=(192, 256)).draw(rng, references, targets)
 
     def example(self, seed: int, number: int, references: int = 2) -> Example:
         key = seed, number, references
@@ -114,8 +115,18 @@ def main() -> None:
         ours = load_colorizer("opdm-small")
         for name, colorizer in {**({"paper, all": whole} if whole else {}), "opdm-small, shipped": ours}.items():
             for steps in SAMPLING:
-                told(scores, "steps", f"{name}, {steps}", validate(sampled(colorizer, steps), {}))
-        told(scores, "steps", "opdm-small, shipped, 1, mirrored", validate(sampled(ours, 1, mirrored=True), {}))
+                told(
+                    scores,
+                    "steps",
+                    f"{name}, {steps}",
+                    validate(ColorizerTrainee("opdm-small", sampled(colorizer, steps)), {}),
+                )
+        told(
+            scores,
+            "steps",
+            "opdm-small, shipped, 1, mirrored",
+            validate(ColorizerTrainee("opdm-small", sampled(ours, 1, mirrored=True)), {}),
+        )
     print(json.dumps({"schema_version": 1, **vars(asked), "validation_psnr": scores}, indent=2, default=str))
 
 
@@ -136,7 +147,7 @@ def trained(row: Row, asked: argparse.Namespace, source: ClipSource) -> tuple[Op
     """Train a network for ``row`` and return it, with its moving average's weights, and its score."""
     torch.manual_seed(0)
     colorizer = OpdmColorizer(row.settings)
-    network, team = colorizer.network, Team(colorizer.device)
+    network, team, trainee = colorizer.network, Team(colorizer.device), ColorizerTrainee("opdm-small", colorizer)
     if not row.adapter:
         network.adapter.align.requires_grad_(False)  # they start at zero: the features stay without the adapter's
     perceptual = PerceptualLoss(asked.vgg) if row.weights.perceptual else None
@@ -145,10 +156,10 @@ def trained(row: Row, asked: argparse.Namespace, source: ClipSource) -> tuple[Op
         recipe = Recipe("opdm-small", "offsets", asked.offsets, 1e-3, asked.batch, asked.crop, 0, "this benchmark")
         stage = OffsetObjective(network, asked.crop)
         order = Order("opdm-small")
-        list(train_stage(run, recipe, colorizer, stage, source, order, team, workers=0))
+        list(train_stage(run, recipe, trainee, stage, source, order, team, workers=0))
         recipe = replace(recipe, stage="joint", steps=asked.steps, unroll=2)
         joint = JointObjective(network, asked.crop, recipe.unroll, row.weights, perceptual)
-        steps = list(train_stage(run, recipe, colorizer, joint, source, order, team, workers=0))
+        steps = list(train_stage(run, recipe, trainee, joint, source, order, team, workers=0))
         best = sampled(load_colorizer("opdm-small", run.best), steps=recipe.unroll)
     return best, next(step.score for step in reversed(steps) if step.score is not None)
 

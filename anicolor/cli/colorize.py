@@ -62,6 +62,8 @@ __all__ = ["command"]
 )
 @options.finish
 @options.gap
+@options.refine
+@options.refiner
 @options.steady
 @options.trace
 @options.palette
@@ -107,6 +109,8 @@ def command(
     size: int,
     finish: Any,
     gap: int | None,
+    refine: bool | None,
+    refiner: Path | None,
     steady: bool,
     trace: Any,
     palette: Path | None,
@@ -139,6 +143,7 @@ def command(
     from anicolor.pipeline import Settings, check_model, check_target, colorize, make_plan
     from anicolor.shots.lists import read_shots
     from anicolor.shots.xdts import read_xdts
+    from anicolor.temporal.refiner import wanted
 
     started = time.monotonic()
     where = pick_device(device)
@@ -169,6 +174,7 @@ def command(
         listed = None if shots is None else read_shots(shots, source.info)
         colorizer = load_colorizer(model, weights, str(where))
         check_model(colorizer, settings)
+        refined_by = wanted(refiner, str(where), refine=refine)
         held = None if xdts is None else read_xdts(xdts, source.info)
         with console.bar("look", source.info.frames, quiet=quiet) as move:
             plan = make_plan(source, keyframes, settings, lambda seen: move(seen, ""), shots=listed, holds=held)
@@ -176,6 +182,7 @@ def command(
             console.note(f"note: {remark}", quiet=quiet)
         facts = _facts(source, plan, out)
         facts |= {"model": model, "weights": str(weights or entry(model).supply), "device": str(colorizer.device)}
+        facts["refined"] = refined_by is not None
         facts |= {"steps": colorizer.traits.steps and (steps or colorizer.traits.steps), "seed": seed}
         if report:
             facts["report"] = str(beside(out, "report", ".json"))
@@ -184,7 +191,7 @@ def command(
             return
         with console.bar("paint", source.info.frames, quiet=quiet) as move:
             begin = {"overwrite": overwrite, "resume": resume}
-            for step in colorize(source, plan, colorizer, out, settings, **begin, name=model):
+            for step in colorize(source, plan, colorizer, out, settings, refiner=refined_by, **begin, name=model):
                 move(step.done, f"shot {step.shot + 1} of {len(plan.shots)}")
                 facts["notes"] += step.notes
         for remark in facts["notes"][len(plan.notes) :]:

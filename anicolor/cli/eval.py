@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from anicolor.evaluation.scores import Evaluation, Total
     from anicolor.frames import Shot
     from anicolor.media.film import Film
+    from anicolor.temporal.refiner import Refiner
 
 __all__ = ["command"]
 
@@ -96,6 +97,8 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
 @options.seed
 @click.option("--size", type=click.IntRange(32), default=640, show_default=True, help="As in colorize.")
 @options.finish
+@options.refine
+@options.refiner
 @options.steady
 @click.option("--keep", type=options.FilmPath, help="Folder for what --model paints. [default: thrown away]")
 @click.option("--html", type=options.FilmPath, help="Write a page with curves, worst frames and shots.")
@@ -129,6 +132,7 @@ def command(
     from anicolor.evaluation.gallery import Gallery
     from anicolor.evaluation.report import write_report
     from anicolor.models.device import pick_device
+    from anicolor.temporal.refiner import wanted
 
     started = time.monotonic()
     _check_form(result, truth, lines, model, data)
@@ -137,6 +141,7 @@ def command(
     if html is not None:
         _check_page(html, overwrite=overwrite)
     device = str(pick_device(device))
+    refiner = wanted(more["refiner"], device, refine=more["refine"]) if model is not None else None
     ways = ("mask", "flow", "flow_from", "resize", "raft_weights", "lpips_weights", "fid_weights")
     gallery = Gallery() if html else None
     groups = tuple(group for group in _GROUPS if more[group.replace("-", "_")])
@@ -146,13 +151,14 @@ def command(
             assert result is not None
             cuts = iter((_given(result, truth, lines, keyframes, more, after),))
         else:
-            cuts = _painted(model, str(data), keyframes, more | {"overwrite": overwrite}, device, after, quiet=quiet)
+            wishes = more | {"overwrite": overwrite, "refiner": refiner}
+            cuts = _painted(model, str(data), keyframes, wishes, device, after, quiet=quiet)
         for cut in cuts:
             _score(evaluator, cut, shots, quiet=quiet)
     totals = evaluator.totals()
     for remark in _remarks(evaluator.evaluations):
         console.note(remark, quiet=quiet)
-    settings = _settings(model, keyframes, more) | {"shots": _SHOTS.get(shots, shots)}
+    settings = _settings(model, keyframes, more, refiner) | {"shots": _SHOTS.get(shots, shots)}
     if html is not None and gallery is not None:
         title = f"{model} on {data}" if model is not None else " against ".join(map(str, filter(None, (result, truth))))
         write_report(html, title, evaluator.evaluations, totals, gallery, settings)
@@ -234,7 +240,8 @@ def _painted(
             numbers = [info.numbers[index] for index in sorted(given)] if given else spaced(info.numbers, more["every"])
             out = (more["keep"] or scratch / "painted") / name
             with console.bar(f"paint {name}", info.frames, quiet=quiet) as move:
-                for done in paint_clip(clip, numbers, colorizer, out, settings, overwrite=more["overwrite"]):
+                begin = {"refiner": more["refiner"], "overwrite": more["overwrite"]}
+                for done in paint_clip(clip, numbers, colorizer, out, settings, **begin):
                     move(done, "")
             with open_film(out) as mine:
                 places = frozenset(info.numbers.index(number) for number in numbers)
@@ -275,7 +282,9 @@ def _shots(film: Film, which: str, *, quiet: bool) -> list[Shot]:
         return find_shots(film, seen=lambda seen: move(seen, ""))
 
 
-def _settings(model: str | None, keyframes: str | None, more: dict[str, Any]) -> dict[str, str]:
+def _settings(
+    model: str | None, keyframes: str | None, more: dict[str, Any], refiner: Refiner | None
+) -> dict[str, str]:
     """Return what the scores depend on, as words."""
     height, width = more["resize"] or (None, None)
     found = {
@@ -288,6 +297,7 @@ def _settings(model: str | None, keyframes: str | None, more: dict[str, Any]) ->
         weights = more["weights"] or "the shipped ones"
         found |= {"model": model, "weights": str(weights), "size": str(more["size"]), "seed": str(more["seed"])}
         found["steps"] = str(more["steps"] or "the model's")
+        found["refiner"] = "none" if refiner is None else str(more["refiner"] or "the shipped one")
     return found
 
 

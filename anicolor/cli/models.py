@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from anicolor.cli import console, options
-from anicolor.models.catalog import CATALOG, Entry
+from anicolor.models.catalog import CATALOG, Entry, entry
 
 __all__ = ["command"]
 
@@ -16,40 +16,66 @@ __all__ = ["command"]
 @click.command("models")
 @options.as_json
 def command(as_json: bool) -> None:
-    """List the models: paper, licence, size, weights."""
-    facts = [_facts(entry) for entry in CATALOG]
+    """List the models: paper, licence, size, weights. Refiners make the frames of any of them agree in time."""
+    facts, refiners = [_facts(known) for known in CATALOG], _refiners()
     if as_json:
-        console.print_json({"schema_version": 1, "models": facts})
+        console.print_json({"schema_version": 1, "models": facts, "refiners": refiners})
         return
     rows = [
         (
             f["name"],
             f["paper"],
-            f"{f['parameters']['total'] / 1e6:.2f} M" if entry.learned else "0",
+            f"{f['parameters']['total'] / 1e6:.2f} M" if known.learned else "0",
             f["licence"],
-            entry.supply,
+            known.supply,
         )
-        for entry, f in zip(CATALOG, facts, strict=True)
+        for known, f in zip(CATALOG, facts, strict=True)
+    ]
+    rows += [
+        (r["name"], f"refiner: {r['paper']}", f"{r['parameters'] / 1e6:.2f} M", r["licence"], r["supply"])
+        for r in refiners
     ]
     console.print_table(("model", "paper", "parameters", "licence", "weights"), rows)
 
 
-def _facts(entry: Entry) -> dict[str, Any]:
+def _refiners() -> list[dict[str, Any]]:
+    import torch
+
+    from anicolor.temporal.refiner import PRESETS, REFINER, SHIPPED, build
+
+    deep = entry("deepcolorization")
+    found = []
+    for name in PRESETS:
+        with torch.device("meta"):
+            refiner = build(name)
+        found.append(
+            {
+                "name": name,
+                "paper": deep.paper,
+                "licence": deep.licence,
+                "parameters": sum(p.numel() for p in refiner.network.parameters()),
+                "supply": "shipped" if name == REFINER and SHIPPED else "none",
+            }
+        )
+    return found
+
+
+def _facts(known: Entry) -> dict[str, Any]:
     import torch
 
     with torch.device("meta"):
-        colorizer = entry.part("colorizer").build(entry.name)
+        colorizer = known.part("colorizer").build(known.name)
     counts = {
         f"{name}.{part}": sum(p.numel() for p in module.parameters())
         for name, network in colorizer.networks.items()
         for part, module in network.named_children()
     }
     return {
-        "name": entry.name,
-        "paper": entry.paper,
-        "licence": entry.licence,
+        "name": known.name,
+        "paper": known.paper,
+        "licence": known.licence,
         "parameters": {"total": sum(counts.values()), **counts},
-        "learned": entry.learned,
-        "weights": entry.weights,
+        "learned": known.learned,
+        "weights": known.weights,
         "traits": asdict(colorizer.traits),
     }

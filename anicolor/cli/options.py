@@ -22,6 +22,8 @@ __all__ = [
     "quiet",
     "rate",
     "references",
+    "refine",
+    "refiner",
     "report",
     "seed",
     "steady",
@@ -83,6 +85,12 @@ def _layers(_: click.Context, __: click.Parameter, value: str | None) -> tuple[s
     return tuple(name for name in LAYERS if name in names)
 
 
+refine = click.option(
+    "--refine/--no-refine",
+    default=None,
+    help="A network makes the colours agree in time. [default: if there are weights]",
+)
+refiner = click.option("--refiner", type=FilmPath, metavar="FILE", help="Weights of that network.")
 trace = click.option(
     "--trace",
     type=click.Choice(["keyframe", "keep", "paint"]),

@@ -38,6 +38,8 @@ __all__ = ["command"]
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate. [default: the recipe's]")
 @click.option("--crop", "side", type=click.IntRange(32), help="Side of the training crops. [default: the recipe's]")
 @click.option("--references", type=click.IntRange(1, 9), help="Keyframes for one frame. [default: the model's]")
+@click.option("--colorizer", "painter", help="Whose pictures a refiner refines. [default: opdm-small]")
+@click.option("--weights", type=options.FilmPath, help="Weights of that colorizer. [default: the shipped ones]")
 @click.option(
     "--vgg",
     type=options.FilmPath,
@@ -57,6 +59,8 @@ __all__ = ["command"]
 def command(
     model: str,
     init: Path | None,
+    weights: Path | None,
+    vgg: Path | None,
     folder: Path | None,
     resume: bool,
     workers: int,
@@ -74,8 +78,8 @@ def command(
     from anicolor.training.run import Run
     from anicolor.training.team import Team
 
-    vgg = wishes.pop("vgg")
-    order = Order(model, vgg=str(vgg) if vgg else None, init=str(init) if init else None, **wishes)
+    wishes |= {name: str(path) for name, path in {"vgg": vgg, "init": init, "weights": weights}.items() if path}
+    order = Order(model, **wishes)
     stages = order.stages()
     team = Team(pick_device(device))
     quiet = quiet or not team.leads

@@ -24,35 +24,39 @@ _MIDDLES, _MOVED = ((0.25, 0.4), (0.6, 0.75)), 0.1
 
 
 class Passage(NamedTuple):
-    """A run of drawings with keyframes, one at both ends of it as a rule, and a frame between them to paint."""
+    """A run of drawings with keyframes, as a rule one at both ends, and T frames in a row between two to paint."""
 
     colours: np.ndarray
-    """``[K + 1, H, W, 3]``, uint8: the keyframes in time order, then the frame."""
+    """``[K + T, H, W, 3]``, uint8: the keyframes in time order, then the frames."""
     lines: np.ndarray
     """``[N, H, W]``, uint8: every drawing of the run."""
     places: tuple[int, ...]
     """Which of the drawings those are."""
 
 
-def augment(passage: Passage, rng: np.random.Generator) -> Passage:
-    """Return ``passage`` with all its frames changed alike; now and then its keyframes are made of the frame itself."""
-    if rng.random() < _WARPED:
+def augment(passage: Passage, rng: np.random.Generator, targets: int = 1) -> Passage:
+    """Return ``passage`` with all its frames changed alike; now and then its keyframes are made of the frame itself.
+
+    Not so of several frames to paint: they move.
+    """
+    if rng.random() < _WARPED and targets == 1:
         passage = _self_referred(passage, rng)
-    colours, lines, (*keyframes, at) = passage
+    colours, lines, places = passage
+    keyframes, painted = list(places[:-targets]), list(places[-targets:])
     if rng.random() < _MIRRORED:
         colours, lines = colours[:, :, ::-1], lines[:, :, ::-1]
     if rng.random() < 0.5:  # time runs either way
         last = len(lines) - 1
-        colours, lines = np.concatenate([colours[-2::-1], colours[-1:]]), lines[::-1]
-        keyframes, at = [last - keyframe for keyframe in reversed(keyframes)], last - at
+        colours, lines = np.concatenate([colours[:-targets][::-1], colours[-targets:][::-1]]), lines[::-1]
+        keyframes, painted = ([last - at for at in reversed(run)] for run in (keyframes, painted))
     if rng.random() < _ALONE:
-        colours = np.concatenate([colours[:1]] * len(keyframes) + [colours[-1:]])
+        colours = np.concatenate([colours[:1]] * len(keyframes) + [colours[-targets:]])
         keyframes = keyframes[:1] * len(keyframes)
     if rng.random() < _SWAPPED:
         colours = colours[..., rng.permutation(3)]
     if rng.random() < _SHIFTED:
         colours = _turn_hues(colours, rng)
-    return Passage(np.ascontiguousarray(colours), np.ascontiguousarray(lines), (*keyframes, at))
+    return Passage(np.ascontiguousarray(colours), np.ascontiguousarray(lines), (*keyframes, *painted))
 
 
 def degrade(lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -30,6 +30,7 @@ __all__ = [
     "FolderClips",
     "MixedClips",
     "Pixels",
+    "Stretch",
     "clip_source",
     "draw_clips",
     "find_clips",
@@ -71,67 +72,101 @@ class Example:
         return self.drawings[list(self.places[:-1])]
 
 
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Frames in a row to paint, and their references in time order, in [0, 1].
+
+    ``targets`` ``[T, 3, H, W]`` and ``references`` ``[K, 3, H, W]``. ``drawings`` ``[N, 1, H, W]`` is as an example's,
+    and ``places`` tells which of them the references are, and then the targets.
+    """
+
+    targets: Tensor
+    references: Tensor
+    drawings: Tensor
+    places: tuple[int, ...]
+
+
 class ClipSource(ABC):
     """Where frames come from: draws a passage (keyframe, frames between, keyframe) for a random state."""
 
     augmented: bool = True
 
     @abstractmethod
-    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:
-        """Return a passage with ``references`` keyframes and one of the frames between them picked to be painted."""
+    def draw(self, rng: np.random.Generator, references: int = 2, targets: int = 1) -> Passage:
+        """Return a passage with ``references`` keyframes and some of the frames between them picked to be painted.
+
+        These are ``targets`` frames in a row, between the same two keyframes.
+        """
 
     @property
     def longest(self) -> int:
         """Frames of the longest clip."""
         return sys.maxsize
 
-    def check(self, references: int) -> None:
-        """Check that there are clips with room for so many keyframes.
+    def check(self, references: int, targets: int = 1) -> None:
+        """Check that there are clips with room for so many keyframes, and frames to paint between two of them.
 
         Raises:
             InputError: there are none.
         """
-        needed = _shortest(references)
+        needed = _shortest(references, targets)
         if self.longest < needed:
+            between = "a frame" if targets == 1 else f"{targets} frames"
             raise InputError(
-                f"clips of {self.longest} frames at most: {references} keyframes and a frame between need {needed}"
+                f"clips of {self.longest} frames at most: {references} keyframes and {between} between need {needed}"
             )
 
     def example(self, seed: int, number: int, references: int = 2) -> Example:
         """Return example ``number`` of the endless series ``seed``, changed at random if ``augmented``."""
         rng = np.random.default_rng((seed, number))
-        passage = self.draw(rng, references)
-        colours, clean, places = augment(passage, rng) if self.augmented else passage
-        colour = torch.from_numpy(colours).permute(0, 3, 1, 2).float() / 255
+        colour, clean, places = self._drawn(rng, references, 1)
         paint = without_ink(colour, _lines(clean[list(places)]))
         lines = _lines(degrade(clean, rng) if self.augmented else clean)
         return Example(colour[-1], colour[:-1], paint[-1], paint[:-1], lines, places)
 
-    def parted(self, references: int = 2) -> tuple[ClipSource, ClipSource | None]:  # noqa: ARG002
+    def stretch(self, seed: int, number: int, references: int = 2, targets: int = 8) -> Stretch:
+        """Return stretch ``number`` of the endless series ``seed``, changed at random if ``augmented``."""
+        rng = np.random.default_rng((seed, number))
+        colour, clean, places = self._drawn(rng, references, targets)
+        lines = _lines(degrade(clean, rng) if self.augmented else clean)
+        return Stretch(colour[references:], colour[:references], lines, places)
+
+    def _drawn(self, rng: np.random.Generator, references: int, targets: int) -> tuple[Tensor, Pixels, tuple[int, ...]]:
+        passage = self.draw(rng, references, targets)
+        colours, clean, places = augment(passage, rng, targets) if self.augmented else passage
+        return torch.from_numpy(colours).permute(0, 3, 1, 2).float() / 255, clean, places
+
+    def parted(self, references: int = 2, targets: int = 1) -> tuple[ClipSource, ClipSource | None]:  # noqa: ARG002
         """Return the source without the frames that are held back, and these alone, as they are, if there are any.
 
-        Of a clip enough frames are held back for examples with ``references`` keyframes, or none.
+        Of a clip enough frames are held back for ``references`` keyframes with ``targets`` between, or none.
         """
         return self, None
 
 
-def _gap(rng: np.random.Generator, frames: int, references: int) -> int:
+def _gap(rng: np.random.Generator, frames: int, references: int, targets: int) -> int:
     """Return how many drawings further each keyframe is painted, in a clip of ``frames``."""
-    return int(rng.integers(GAPS[0], min(GAPS[1], (frames - 1) // _gaps(references)) + 1))
+    return int(rng.integers(_least(targets), max(_least(targets), min(GAPS[1], (frames - 1) // _gaps(references))) + 1))
+
+
+def _least(targets: int) -> int:
+    """Return the fewest drawings from a keyframe to the next one that leave room for so many frames."""
+    return GAPS[0] + targets - 1
 
 
 def _gaps(references: int) -> int:
     return max(references - 1, 1)
 
 
-def _shortest(references: int) -> int:
-    return _gaps(references) * GAPS[0] + 1
+def _shortest(references: int, targets: int = 1) -> int:
+    return _gaps(references) * _least(targets) + 1
 
 
-def _places(rng: np.random.Generator, gap: int, references: int) -> tuple[int, ...]:
-    """Return which drawings of a passage its keyframes are, one every ``gap``, and one between two of them."""
+def _places(rng: np.random.Generator, gap: int, references: int, targets: int) -> tuple[int, ...]:
+    """Return which drawings of a passage its keyframes are, one every ``gap``, and some between two of them."""
     before = int(rng.integers(references - 1)) * gap if references > 2 else 0
-    return *range(0, references * gap, gap), before + int(rng.integers(1, gap))
+    first = before + int(rng.integers(1, gap - targets + 1))
+    return *range(0, references * gap, gap), *range(first, first + targets)
 
 
 def _lines(pixels: Pixels) -> Tensor:
@@ -146,12 +181,12 @@ class DrawnClips(ClipSource):
     first: int = 1_000_000
     count: int = 2**31
 
-    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:
+    def draw(self, rng: np.random.Generator, references: int = 2, targets: int = 1) -> Passage:
         size = int(rng.integers(self.sizes[0] // 32, self.sizes[1] // 32 + 1)) * 32
-        gap = int(rng.integers(GAPS[0], GAPS[1] + 1))
+        gap = int(rng.integers(_least(targets), max(_least(targets), GAPS[1]) + 1))
         frames = _gaps(references) * gap + 1
         scene = DrawnScene(self.first + int(rng.integers(self.count)), DrawnSettings(frames=frames, size=size))
-        places = _places(rng, gap, references)
+        places = _places(rng, gap, references, targets)
         colours, lines = zip(*(scene.draw(t) for t in range(frames)), strict=True)
         return Passage(np.stack([colours[t] for t in places]), np.stack(lines), places)
 
@@ -214,13 +249,13 @@ class FolderClips(ClipSource):
         if not self.clips:
             raise InputError(f"{root}: no clip of three frames or more found")
 
-    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:
-        clips = [clip for clip in self.clips if len(clip) >= _shortest(references)]
+    def draw(self, rng: np.random.Generator, references: int = 2, targets: int = 1) -> Passage:
+        clips = [clip for clip in self.clips if len(clip) >= _shortest(references, targets)]
         clip = clips[rng.integers(len(clips))]
-        gap = _gap(rng, len(clip), references)
+        gap = _gap(rng, len(clip), references, targets)
         frames = _gaps(references) * gap + 1
         start = int(rng.integers(len(clip) - frames + 1))
-        places = _places(rng, gap, references)
+        places = _places(rng, gap, references, targets)
         run = clip[start : start + frames]
         colours = np.stack([read_picture(run[t][0]).rgb8() for t in places])
         return Passage(colours, np.stack([read_picture(line).rgb8().min(axis=-1) for _, line in run]), places)
@@ -229,19 +264,19 @@ class FolderClips(ClipSource):
     def longest(self) -> int:
         return max(map(len, self.clips))
 
-    def parted(self, references: int = 2) -> tuple[ClipSource, ClipSource | None]:
+    def parted(self, references: int = 2, targets: int = 1) -> tuple[ClipSource, ClipSource | None]:
         """Hold back the last fifth of each clip that is long enough: of 15 frames or more for two keyframes."""
         rest, held = copy(self), copy(self)
-        counts = [_held(clip, references) for clip in self.clips]
+        counts = [_held(clip, references, targets) for clip in self.clips]
         rest.clips = [clip[: len(clip) - count] for clip, count in zip(self.clips, counts, strict=True)]
         held.clips = [clip[len(clip) - count :] for clip, count in zip(self.clips, counts, strict=True) if count]
         held.augmented = False
         return rest, held if held.clips else None
 
 
-def _held(clip: Sequence[object], references: int) -> int:
+def _held(clip: Sequence[object], references: int, targets: int) -> int:
     count = len(clip) // _HELD_BACK
-    return count if count >= _shortest(references) else 0
+    return count if count >= _shortest(references, targets) else 0
 
 
 @dataclass(frozen=True)
@@ -252,17 +287,17 @@ class MixedClips(ClipSource):
     shares: tuple[float, ...]
     augmented: bool = True
 
-    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:
+    def draw(self, rng: np.random.Generator, references: int = 2, targets: int = 1) -> Passage:
         shares = np.asarray(self.shares) / sum(self.shares)
-        return self.sources[rng.choice(len(self.sources), p=shares)].draw(rng, references)
+        return self.sources[rng.choice(len(self.sources), p=shares)].draw(rng, references, targets)
 
     @property
     def longest(self) -> int:
         return min(source.longest for source in self.sources)
 
-    def parted(self, references: int = 2) -> tuple[ClipSource, ClipSource | None]:
+    def parted(self, references: int = 2, targets: int = 1) -> tuple[ClipSource, ClipSource | None]:
         """Hold back what the sources hold back."""
-        rest, held = zip(*(source.parted(references) for source in self.sources), strict=True)
+        rest, held = zip(*(source.parted(references, targets) for source in self.sources), strict=True)
         kept = {n: source for n, source in enumerate(held) if source is not None}
         unseen = MixedClips(tuple(kept.values()), tuple(self.shares[n] for n in kept), augmented=False)
         return MixedClips(rest, self.shares), unseen if kept else None

@@ -8,18 +8,19 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from anicolor.errors import AnicolorError
 from anicolor.media.atomic import write_bytes
-from anicolor.models.colorizer import Colorizer, Colours, Reference
+from anicolor.models.colorizer import Colours, Reference
 
 __all__ = ["PaintCache", "default_folder", "digest_of"]
 
@@ -35,11 +36,19 @@ def default_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "anicolor"
 
 
-def digest_of(colorizer: Colorizer, *facts: object) -> bytes:
-    """Return a digest of a colorizer's form and weights, and of ``facts`` that its frames depend on as well."""
+class _Maker(Protocol):
+    @property
+    def settings(self) -> object: ...
+
+    @property
+    def networks(self) -> Mapping[str, nn.Module]: ...
+
+
+def digest_of(maker: _Maker, *facts: object) -> bytes:
+    """Return a digest of the form and weights of what makes frames, and of ``facts`` that they depend on as well."""
     digest = hashlib.sha256(_VERSION)
-    digest.update(repr((type(colorizer).__name__, colorizer.settings, torch.__version__, facts)).encode())
-    for name, network in sorted(colorizer.networks.items()):
+    digest.update(repr((type(maker).__name__, maker.settings, torch.__version__, facts)).encode())
+    for name, network in sorted(maker.networks.items()):
         for key, value in network.state_dict().items():
             digest.update(f"{name} {key} {value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())

@@ -5,16 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 from torch import Tensor, nn
 
-from anicolor.data.clips import Example
-
-__all__ = ["Batch", "Objective", "Turn"]
+__all__ = ["Batch", "Objective", "Shown", "Turn"]
 
 Batch = Mapping[str, Tensor]
 """What ``prepare`` returned for each example, stacked: every tensor is ``[B, ...]``."""
+
+Shown = TypeVar("Shown")
+"""What a stage learns from: an example or a stretch of frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class Turn:
     parts: Mapping[str, float] = field(default_factory=dict)
 
 
-class Objective(ABC):
+class Objective(ABC, Generic[Shown]):
     """One stage of one paper's training."""
 
     networks: Mapping[str, nn.Module]
@@ -37,7 +39,7 @@ class Objective(ABC):
     """How many times the recipe's rate a network learns at; once, if it is not named."""
 
     @abstractmethod
-    def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
+    def prepare(self, example: Shown, rng: np.random.Generator) -> dict[str, Tensor]:
         """Return what the stage needs of one example, chance included; called in the data workers.
 
         So a step is the same however its examples are shared out: ``turns`` draws nothing by chance.

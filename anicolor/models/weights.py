@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,7 +18,15 @@ from anicolor.media.atomic import write_bytes
 from anicolor.models.catalog import Entry, entry
 from anicolor.models.colorizer import Colorizer
 
-__all__ = ["load_colorizer", "read_header", "save_weights"]
+__all__ = ["load_colorizer", "load_weights", "read_header", "save_weights"]
+
+
+class _Networked(Protocol):
+    @property
+    def networks(self) -> Mapping[str, nn.Module]: ...
+
+
+_Built = TypeVar("_Built", bound=_Networked)
 
 
 def save_weights(
@@ -55,7 +64,22 @@ def load_colorizer(model: str, weights: Path | None = None, device: str = "cpu")
     known = entry(model)
     if not known.learned:
         return _unlearned(known, weights).to(device)
-    path = weights or _shipped(known)
+    colorizer: Colorizer = load_weights(weights or _shipped(known), model, known.part("colorizer").build)
+    try:
+        return colorizer.to(device)
+    except torch.OutOfMemoryError as error:
+        raise AnicolorError(
+            f"{device}: no memory left for the weights of {model}: free some, or try --device cpu"
+        ) from error
+
+
+def load_weights(path: Path, model: str, build: Callable[[str, dict[str, object]], _Built]) -> _Built:
+    """Return what ``build`` makes of ``model`` and the settings in the weights file ``path``, with its weights.
+
+    Raises:
+        InputError: there is no such file.
+        AnicolorError: damaged weights, or weights of another model.
+    """
     header, tensors = _read(path)
     if header.get("model") != model:
         raise AnicolorError(
@@ -63,24 +87,19 @@ def load_colorizer(model: str, weights: Path | None = None, device: str = "cpu")
             f" use --model {header.get('model')} or other weights"
         )
     try:
-        colorizer: Colorizer = known.part("colorizer").build(model, json.loads(header["settings"]))
+        built = build(model, json.loads(header["settings"]))
     except (TypeError, ValueError) as error:
         raise AnicolorError(
             f"{path}: settings that this version does not know ({error}): take weights of this version"
         ) from error
-    for name, network in colorizer.networks.items():
+    for name, network in built.networks.items():
         prefix = f"{name}."
         state = {k.removeprefix(prefix): v.float() for k, v in tensors.items() if k.startswith(prefix)}
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
             raise AnicolorError(f"{path}: the weights do not fit their own settings: take a whole copy") from error
-    try:
-        return colorizer.to(device)
-    except torch.OutOfMemoryError as error:
-        raise AnicolorError(
-            f"{device}: no memory left for the weights of {model}: free some, or try --device cpu"
-        ) from error
+    return built
 
 
 def _unlearned(known: Entry, weights: Path | None) -> Colorizer:

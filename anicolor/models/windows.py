@@ -18,11 +18,11 @@ from anicolor.models.cache import PaintCache
 from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
 from anicolor.models.tracks import GapTracks
 
-__all__ = ["Precision", "Window", "fit", "network_size", "paint", "plan"]
+__all__ = ["DTYPES", "Precision", "Window", "fit", "network_size", "pad", "paint", "plan", "square"]
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,23 @@ def fit(pictures: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(pictures, size, mode="bilinear", antialias=True, align_corners=False)
 
 
+def pad(pictures: Tensor, multiple: int, *, paper: bool) -> Tensor:
+    """Return ``pictures`` ``[T, C, H, W]`` with both sizes a multiple: more ``paper`` (1), or of the pixels there."""
+    height, width = pictures.shape[-2:]
+    sides = (0, -width % multiple, 0, -height % multiple)
+    return F.pad(pictures, sides, value=1.0) if paper else F.pad(pictures, sides, mode="replicate")
+
+
+def square(pictures: Tensor, side: int, *, paper: bool) -> Tensor:
+    """Return ``pictures`` ``[N, C, H, W]`` resized to fit a square of ``side`` pixels, and padded to fill it."""
+    height, width = pictures.shape[-2:]
+    scale = side / max(height, width)
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    fitted = fit(pictures, size)
+    sides = (0, side - size[1], 0, side - size[0])
+    return F.pad(fitted, sides, value=1.0) if paper else F.pad(fitted, sides, mode="replicate")
+
+
 def paint(
     colorizer: Colorizer,
     length: int,
@@ -112,7 +129,7 @@ def paint(
     stop = 0
 
     def drawn(frames: FrameRange) -> Tensor:
-        return _pad(lines(frames), multiple, paper=True)
+        return pad(lines(frames), multiple, paper=True)
 
     for window in plan(length, sorted(references), traits):
         anchors = tuple(padded[anchor] for anchor in window.anchors)
@@ -136,7 +153,7 @@ def paint(
             painted=painted,
             tracks=tracker.to(window.frames, art) if tracker else None,
         )
-        with torch.autocast(colorizer.device.type, _DTYPES[precision], enabled=precision != "float32"):
+        with torch.autocast(colorizer.device.type, DTYPES[precision], enabled=precision != "float32"):
             made = colorizer.colorize(request, noise, steps)
         at = window.new.start - window.frames.start
         new = slice(at, at + len(window.new))
@@ -214,11 +231,5 @@ def _anchors(new: FrameRange, keyframes: Sequence[int], traits: Traits) -> tuple
 
 
 def _pad_reference(reference: Reference, multiple: int) -> Reference:
-    image = _pad(reference.image[None], multiple, paper=False)[0]
-    return Reference(reference.index, image, _pad(reference.lines[None], multiple, paper=True)[0])
-
-
-def _pad(pictures: Tensor, multiple: int, *, paper: bool) -> Tensor:
-    height, width = pictures.shape[-2:]
-    sides = (0, -width % multiple, 0, -height % multiple)
-    return F.pad(pictures, sides, value=1.0) if paper else F.pad(pictures, sides, mode="replicate")
+    image = pad(reference.image[None], multiple, paper=False)[0]
+    return Reference(reference.index, image, pad(reference.lines[None], multiple, paper=True)[0])

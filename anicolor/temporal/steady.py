@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal
 
 import cv2
 import numpy as np
@@ -19,8 +19,9 @@ from torch import Tensor
 
 from anicolor.lines.distance import distance_field, proximity
 from anicolor.motion import DisFlow, joined, pixel_grid
+from anicolor.temporal.sight import Sight, Thing
 
-__all__ = ["Sight", "steadied"]
+__all__ = ["steadied"]
 
 _REACH = 2  # drawings to each side
 _NEAR = 0.03 * 3**0.5  # of the distance in RGB: the same colour
@@ -30,33 +31,15 @@ _CORE = np.ones((5, 5), np.uint8)  # pixels: narrower changes are lines that wer
 _NEXT = np.ones((3, 3), np.uint8)
 _LEAST = 20  # pixels of a change
 
-_Thing = TypeVar("_Thing")
-
-
-@dataclass(frozen=True, eq=False)
-class Sight(Generic[_Thing]):
-    """A drawing of a shot: its ``colours`` ``[3, h, w]``, how sure they are ``[1, h, w]``, and its ``lines``.
-
-    ``confidence`` is None where the colorizer cannot tell, ``given`` says that it is a keyframe, ``thing`` is whatever
-    belongs to it, and ``corrected`` how many patches were given another colour.
-    """
-
-    colours: Tensor
-    confidence: Tensor | None
-    lines: Tensor
-    given: bool
-    thing: _Thing
-    corrected: int = 0
-
 
 @dataclass(eq=False)
-class _Seen(Generic[_Thing]):
+class _Seen(Generic[Thing]):
     """A sight, its lines ``spread`` over the page ``[1, 1, h, w]``, how far ``away`` ``[1, h, w]`` they are, in pixels.
 
     ``before`` and ``after`` are the flows ``[1, 2, h, w]`` to the sights beside it.
     """
 
-    sight: Sight[_Thing]
+    sight: Sight[Thing]
     spread: Tensor
     away: Tensor
     before: Tensor | None = None
@@ -68,14 +51,14 @@ class _Seen(Generic[_Thing]):
         self.votes = torch.ones_like(self.sight.lines) if sure is None or self.sight.given else sure
 
 
-def steadied(drawings: Iterable[Sight[_Thing]]) -> Iterator[Sight[_Thing]]:
+def steadied(drawings: Iterable[Sight[Thing]]) -> Iterator[Sight[Thing]]:
     """Yield ``drawings`` in their order, with what flickers in the colours around it.
 
     Two drawings to each side are asked, none beyond a keyframe; keyframes stay as they are. Each is yielded when those
     after it are there.
     """
     flow = DisFlow()
-    around: deque[_Seen[_Thing]] = deque()
+    around: deque[_Seen[Thing]] = deque()
     coming = iter(drawings)
     place = 0  # of the one that is next
     while True:
@@ -98,7 +81,7 @@ def steadied(drawings: Iterable[Sight[_Thing]]) -> Iterator[Sight[_Thing]]:
             place -= 1
 
 
-def _voted(around: deque[_Seen[_Thing]], place: int) -> Sight[_Thing]:
+def _voted(around: deque[_Seen[Thing]], place: int) -> Sight[Thing]:
     """Return the sight at ``place`` with the colours that most votes are for."""
     own = around[place]
     if own.sight.given:
@@ -126,10 +109,10 @@ def _voted(around: deque[_Seen[_Thing]], place: int) -> Sight[_Thing]:
 
 
 def _brought(
-    own: _Seen[_Thing], others: Iterable[_Seen[_Thing]], side: Literal["before", "after"]
+    own: _Seen[Thing], others: Iterable[_Seen[Thing]], side: Literal["before", "after"]
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the colours ``[3, h, w]`` and the votes ``[1, h, w]`` of drawings on one ``side`` as ``own`` shows them."""
-    here: _Seen[_Thing] = own
+    here: _Seen[Thing] = own
     track: Tensor | None = None
     for there in others:
         step = here.before if side == "before" else here.after

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal
 
 import cv2
@@ -17,26 +20,24 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 
-from anicolor.data.clips import ClipSource, DrawnClips, Example, clip_source
-from anicolor.diffusion.noise import FrameNoise
+from anicolor.data.clips import ClipSource, DrawnClips, clip_source
 from anicolor.errors import AnicolorError, InputError
 from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.media.picture import Picture
-from anicolor.models.catalog import entry
-from anicolor.models.colorizer import Colorizer, Reference, Request
 from anicolor.models.objective import Objective
-from anicolor.models.tracks import passage_tracks
-from anicolor.models.weights import load_colorizer, save_weights
+from anicolor.models.weights import save_weights
 from anicolor.training.recipe import ADAPT, Recipe, recipes
 from anicolor.training.run import Position, Run
 from anicolor.training.team import Team
+from anicolor.training.trainee import Painting, Trainee, trainee_of
 
-__all__ = ["Order", "Precision", "Progress", "check_shares", "samples", "train", "train_stage", "validate"]
+__all__ = ["Order", "Precision", "Progress", "check_shares", "samples", "to_beat", "train", "train_stage", "validate"]
 
 _WARM_UP = 100  # steps in which the rate rises to its full value
 _COOL_DOWN = 0.3  # share of the steps, at the end, in which it falls to zero
 _EMA = 0.998
 _CLIP = 1.0  # largest norm of a gradient
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 _CHECKPOINT, _VALIDATE = 50, 200  # steps between two checkpoints, two validations
 VALIDATION = DrawnClips(sizes=(256, 256), first=0, count=100_000)
 """Drawn scenes that training never sees (its own start at a million)."""
@@ -67,7 +68,8 @@ class Order:
     With ``init``, a weights file, those weights are adapted to the data, and judged on frames of it that are held back.
     The examples of a step are worked through in ``accumulate`` parts, which takes less memory and changes no step. In
     ``bfloat16`` the networks calculate in half precision where torch's autocast does; weights and losses stay whole.
-    ``references`` is how many keyframes the model is built for, where it can be built for several.
+    ``references`` is how many keyframes the model is built for, where it can be built for several. A refiner learns
+    from what the colorizer ``painter`` makes, with its shipped weights or those of the file ``weights``.
     """
 
     model: str
@@ -82,6 +84,8 @@ class Order:
     accumulate: int = 1
     precision: Precision = "float32"
     references: int | None = None
+    painter: str | None = None
+    weights: str | None = None
 
     def stages(self) -> tuple[Recipe, ...]:
         """Return the model's stages with what this order changes."""
@@ -104,35 +108,31 @@ def train(run: Run, order: Order, team: Team, workers: int = 1) -> Iterator[Prog
     Every process of ``team`` does, each on its part of the examples; the first alone writes and validates.
 
     Raises:
-        InputError: no recipe trains the model; no such data; no such VGG19 weights; crops that do not fit the model;
+        InputError: no recipe trains the model; no such data; no such weights; crops that do not fit the model;
             examples of a step that cannot be shared out.
         AnicolorError: the loss is no number any more; the disk is full.
     """
-    model = entry(order.model)
     torch.manual_seed(order.seed)
     source, held = clip_source(order.data), None
     perceptual = PerceptualLoss(Path(order.vgg)).to(team.device) if order.vgg else None
     if perceptual is None and team.leads:
         run.log(note="no VGG19 weights given: the perceptual term is off")
-    colorizer = _built(order).to(team.device)
-    references = colorizer.traits.keyframes
+    trainee = trainee_of(order).to(team.device)
     if order.init:
-        source, held = source.parted(references)
+        source, held = source.parted(trainee.references, trainee.targets)
         if held is None and team.leads:
             run.log(note="no clip is long enough to hold frames back: judged on drawn scenes")
-    source.check(references)
+    source.check(trainee.references, trainee.targets)
     check_shares(order, team)
     stages = order.stages()
     for row in stages:
-        if row.side % colorizer.traits.size_multiple:
-            raise InputError(
-                f"a crop of {row.side} pixels: {row.model} needs a multiple of {colorizer.traits.size_multiple}"
-            )
+        if row.side % trainee.size_multiple:
+            raise InputError(f"a crop of {row.side} pixels: {row.model} needs a multiple of {trainee.size_multiple}")
     position = run.position()
     done = [row.stage for row in stages].index(position.stage) if position else 0
     for row in stages[done:]:
-        objective = model.part("objective").build_objective(row.stage, colorizer, row.side, row.unroll, perceptual)
-        yield from train_stage(run, row, colorizer, objective, source, order, team, workers, held)
+        objective = trainee.objective(row, perceptual)
+        yield from train_stage(run, row, trainee, objective, source, order, team, workers, held)
 
 
 def check_shares(order: Order, team: Team) -> None:
@@ -150,35 +150,21 @@ def check_shares(order: Order, team: Team) -> None:
             )
 
 
-def _built(order: Order) -> Colorizer:
-    """Return the colorizer to train, with the weights to go on from or with random ones."""
-    build = entry(order.model).part("colorizer").build
-    colorizer: Colorizer = load_colorizer(order.model, Path(order.init)) if order.init else build(order.model)
-    wanted, taken = order.references, colorizer.traits.keyframes
-    if wanted is None or wanted == taken:
-        return colorizer
-    settings = colorizer.settings
-    if order.init or not is_dataclass(settings) or isinstance(settings, type) or not hasattr(settings, "references"):
-        raise InputError(f"{order.init or order.model} takes {taken} keyframes: leave --references out")
-    built: Colorizer = build(order.model, asdict(settings) | {"references": wanted})
-    return built
-
-
 class _Examples(Dataset[dict[str, Tensor]]):
-    def __init__(self, source: ClipSource, objective: Objective, seed: int, references: int) -> None:
-        self.source, self.objective, self.seed, self.references = source, objective, seed, references
+    def __init__(self, source: ClipSource, trainee: Trainee[Any], objective: Objective[Any], seed: int) -> None:
+        self.source, self.trainee, self.objective, self.seed = source, trainee, objective, seed
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         return self.objective.prepare(
-            self.source.example(self.seed, number, self.references), np.random.default_rng((self.seed, number, 1))
+            self.trainee.example(self.source, self.seed, number), np.random.default_rng((self.seed, number, 1))
         )
 
 
 def train_stage(
     run: Run,
     recipe: Recipe,
-    colorizer: Colorizer,
-    objective: Objective,
+    trainee: Trainee[Any],
+    objective: Objective[Any],
     source: ClipSource,
     order: Order,
     team: Team,
@@ -188,16 +174,16 @@ def train_stage(
     """Train one stage from where ``run`` stands and yield after every step.
 
     The best weights by validation (on ``unseen``, else on drawn scenes) are written to ``run.best``: stages that sample
-    pictures only, and of adapted weights those that are better than before. The checkpoint is written now and then, at
-    the end, and when the iteration is closed.
+    pictures only, of adapted weights those that are better than before, of a refiner's those that make pictures better.
+    The checkpoint is written now and then, at the end, and when the iteration is closed.
     """
-    averages = {name: _average(network) for name, network in colorizer.networks.items()}
+    averages = {name: _average(network) for name, network in trainee.networks.items()}
     modules: dict[str, nn.Module] = {f"train.{k}": v for k, v in objective.networks.items()}
     trained = list(objective.networks.values())
-    modules |= {f"whole.{k}": v for k, v in colorizer.networks.items() if v not in trained}
+    modules |= {f"whole.{k}": v for k, v in trainee.networks.items() if v not in trained}
     modules |= {f"average.{k}": v for k, v in averages.items()}
     for network in trained:
-        network.to(team.device).train()
+        network.to(team.device).to(memory_format=torch.channels_last).train()  # convolutions are faster so
     optimizers = {
         name: torch.optim.Adam([p for p in network.parameters() if p.requires_grad], recipe.rate, objective.betas)
         for name, network in objective.networks.items()
@@ -208,40 +194,47 @@ def train_stage(
     if position is not None and position.stage == recipe.stage:
         step = position.step
         run.restore(modules, dict(optimizers))
-    elif order.init and team.leads:
-        best = validate(colorizer, averages, unseen)
+    elif team.leads and (order.init or trainee.beats):
+        best = (validate if order.init else to_beat)(trainee, averages, unseen)
         run.log(stage=recipe.stage, step=0, score=best)
         yield Progress(recipe.stage, 0, recipe.steps, score=best)
     team.align(modules.values())
     started = time.monotonic()
     between = True  # two steps: half a step, or a loss that is no number, is no state to go on from
-    examples = _begun(_parts(source, objective, recipe, order, team, step, workers, colorizer.traits.keyframes))
+    examples = _begun(_parts(source, objective, recipe, order, team, step, workers, trainee))
     try:
         while step < recipe.steps:
             parts = [{k: v.to(team.device) for k, v in next(examples).items()} for _ in range(order.accumulate)]
             losses: dict[str, float] = {}
-            for name, found in _turns(objective, parts, optimizers, team, order.precision):
-                losses |= found
-                if not np.isfinite(losses["loss"]):
-                    between = False
-                    raise AnicolorError(f"the loss is {losses['loss']} at step {step}: train again with a lower --rate")
-                optimizer = optimizers[name]
-                _set_rate(optimizer, _rate(recipe, step) * objective.rates.get(name, 1.0))
-                nn.utils.clip_grad_norm_(objective.networks[name].parameters(), _CLIP)
-                between = False
-                optimizer.step()
-            for name, average in averages.items():
-                average.update_parameters(colorizer.networks[name])
-            step += 1
+            with ExitStack() as late:
+                for name, found in _turns(objective, parts, optimizers, team, order.precision):
+                    losses |= found
+                    if not np.isfinite(losses["loss"]):
+                        between = False
+                        raise AnicolorError(
+                            f"the loss is {losses['loss']} at step {step}: train again with a lower --rate"
+                        )
+                    optimizer = optimizers[name]
+                    _set_rate(optimizer, _rate(recipe, step) * objective.rates.get(name, 1.0))
+                    nn.utils.clip_grad_norm_(objective.networks[name].parameters(), _CLIP)
+                    if between:
+                        between = False
+                        late.enter_context(_undisturbed())
+                    optimizer.step()
+                for name, average in averages.items():
+                    average.update_parameters(trainee.networks[name])
+                step += 1
+                judged = team.leads and recipe.unroll > 0 and (step % _VALIDATE == 0 or step == recipe.steps)
+                between = not judged
             score = None
-            if team.leads and recipe.unroll and (step % _VALIDATE == 0 or step == recipe.steps):
-                score = validate(colorizer, averages, unseen)
-                run.picture(recipe.stage, step, samples(colorizer, averages, unseen))
+            if judged:
+                score = validate(trainee, averages, unseen)
+                run.picture(recipe.stage, step, samples(trainee, averages, unseen))
                 if score > best:
                     best = score
                     networks = {name: average.module for name, average in averages.items()}
                     facts = {"data": order.data, "steps": step, "validation_psnr": round(score, 3), "init": order.init}
-                    save_weights(run.best, recipe.model, colorizer.settings, networks, facts)
+                    save_weights(run.best, recipe.model, trainee.settings, networks, facts)
             between = True
             if team.leads and step % _CHECKPOINT == 0:
                 run.save(Position(recipe.stage, step, best), modules, dict(optimizers))
@@ -254,8 +247,27 @@ def train_stage(
             run.save(Position(recipe.stage, step, best), modules, dict(optimizers))
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a signal to stop wait: half a step is no state to go on from."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[tuple[int, FrameType | None]] = []
+    before = {sent: signal.signal(sent, lambda *heard: waiting.append(heard)) for sent in _STOPS}
+    try:
+        yield
+    finally:
+        for sent, handler in before.items():
+            signal.signal(sent, handler)
+        for number, frame in waiting:
+            told = before[signal.Signals(number)]
+            if callable(told):
+                told(number, frame)
+
+
 def _turns(
-    objective: Objective,
+    objective: Objective[Any],
     parts: list[dict[str, Tensor]],
     optimizers: dict[str, torch.optim.Adam],
     team: Team,
@@ -284,72 +296,80 @@ def _turns(
 
 
 def validate(
-    colorizer: Colorizer, averages: dict[str, AveragedModel], source: ClipSource | None = None, examples: int = 24
+    trainee: Trainee[Any],
+    averages: dict[str, AveragedModel],
+    source: ClipSource | None = None,
+    examples: int = 24,
 ) -> float:
     """Return the mean PSNR in dB of the averaged weights on ``source``, else on drawn frames of unseen seeds."""
-    with _averaged(colorizer, averages):
-        scores = []
-        for number in range(examples):
-            example = (source or VALIDATION).example(0, number, colorizer.traits.keyframes)
-            error = (_painted(colorizer, example, number) - example.target).square().mean()
-            scores.append(float(-10 * error.log10()))
-    return float(np.mean(scores))
+    paintings = _paintings(trainee, averages, source, examples)
+    return float(np.mean([_psnr(one.painted, one.truth) for one in paintings]))
+
+
+def to_beat(
+    trainee: Trainee[Any], averages: dict[str, AveragedModel], source: ClipSource | None = None, examples: int = 24
+) -> float:
+    """Return what :func:`validate` would of pictures that a refiner left as they are given."""
+    paintings = _paintings(trainee, averages, source, examples)
+    return float(np.mean([_psnr(one.given, one.truth) for one in paintings]))
 
 
 def samples(
-    colorizer: Colorizer, averages: dict[str, AveragedModel], source: ClipSource | None = None, examples: int = 4
+    trainee: Trainee[Any], averages: dict[str, AveragedModel], source: ClipSource | None = None, examples: int = 4
 ) -> Picture:
     """Return what the averaged weights make of the first examples that they are judged on, a row for each.
 
-    From left to right: the references, the lines, the painted frame, the true one.
+    From left to right: the references, the lines, what a refiner is given, the painted frame, the true one. Of several
+    frames the one in the middle is shown.
     """
     rows = []
-    with _averaged(colorizer, averages):
-        for number in range(examples):
-            example = (source or VALIDATION).example(0, number, colorizer.traits.keyframes)
-            painted = _painted(colorizer, example, number)
-            rows.append(torch.cat((*example.references, example.lines.expand_as(painted), painted, example.target), 2))
+    for one in _paintings(trainee, averages, source, examples):
+        middle = len(one.truth) // 2
+        lines, given, painted, truth = (part[middle] for part in (one.lines, one.given, one.painted, one.truth))
+        shown = (given, painted) if trainee.beats else (painted,)
+        rows.append(torch.cat((*one.references, lines.expand_as(painted), *shown, truth), 2))
     width = max(row.shape[2] for row in rows)
     sheet = torch.cat([F.pad(row, (0, width - row.shape[2]), value=1.0) for row in rows], dim=1)
     return Picture((sheet.permute(1, 2, 0) * 255).round().byte().numpy())
 
 
+def _paintings(
+    trainee: Trainee[Any], averages: dict[str, AveragedModel], source: ClipSource | None, examples: int
+) -> list[Painting]:
+    with _averaged(trainee, averages):
+        return [trainee.painting(source or VALIDATION, number) for number in range(examples)]
+
+
+def _psnr(painted: Tensor, truth: Tensor) -> float:
+    """Return the mean PSNR in dB of frames ``[T, 3, H, W]``."""
+    errors = (painted - truth).square().mean(dim=(1, 2, 3))
+    return float((-10 * errors.log10()).mean())
+
+
 @contextmanager
-def _averaged(colorizer: Colorizer, averages: dict[str, AveragedModel]) -> Iterator[None]:
-    """Let the networks of ``colorizer`` have the averaged weights for a while."""
-    kept = {name: _copy(network) for name, network in colorizer.networks.items()}
+def _averaged(trainee: Trainee[Any], averages: dict[str, AveragedModel]) -> Iterator[None]:
+    """Let the networks of ``trainee`` have the averaged weights for a while."""
+    kept = {name: _copy(network) for name, network in trainee.networks.items()}
     try:
         for name, average in averages.items():
-            colorizer.networks[name].load_state_dict(average.module.state_dict())
-            colorizer.networks[name].eval()
+            trainee.networks[name].load_state_dict(average.module.state_dict())
+            trainee.networks[name].eval()
         yield
     finally:
         for name, state in kept.items():
-            colorizer.networks[name].load_state_dict(state)
-            colorizer.networks[name].train()
-
-
-def _painted(colorizer: Colorizer, example: Example, number: int) -> Tensor:
-    references = tuple(
-        Reference(2 * n, image, lines)
-        for n, (image, lines) in enumerate(zip(example.references, example.reference_lines, strict=True))
-    )
-    *ends, at = example.places
-    tracks = passage_tracks(example.drawings, at, ends)[None] if colorizer.traits.tracked else None
-    nothing = torch.zeros(0, 3, *example.lines.shape[-2:])
-    request = Request(example.lines[None], references, 1, (number,), nothing, tracks)
-    return colorizer.colorize(request, FrameNoise(0)).frames[0].cpu().clamp(0, 1)
+            trainee.networks[name].load_state_dict(state)
+            trainee.networks[name].train()
 
 
 def _parts(
     source: ClipSource,
-    objective: Objective,
+    objective: Objective[Any],
     recipe: Recipe,
     order: Order,
     team: Team,
     done: int,
     workers: int,
-    references: int,
+    trainee: Trainee[Any],
 ) -> DataLoader[dict[str, Tensor]]:
     """Return this process's parts of the examples of every step from ``done`` on, in order."""
     share = recipe.batch // (team.count * order.accumulate)
@@ -359,9 +379,9 @@ def _parts(
         for part in range(order.accumulate)
         for number in range(share)
     ]
-    options: dict[str, Any] = {"prefetch_factor": 3, "worker_init_fn": _one_thread} if workers else {}
+    options: dict[str, Any] = {"prefetch_factor": 3, "worker_init_fn": _begin_worker} if workers else {}
     return DataLoader(
-        _Examples(source, objective, order.seed, references),
+        _Examples(source, trainee, objective, order.seed),
         batch_size=share,
         sampler=numbers,
         num_workers=workers,
@@ -405,6 +425,8 @@ def _copy(network: nn.Module) -> dict[str, Tensor]:
     return {key: value.clone() for key, value in network.state_dict().items()}
 
 
-def _one_thread(_: int) -> None:
+def _begin_worker(_: int) -> None:
+    for sent in _STOPS:  # they reach the whole group; the first process ends the others
+        signal.signal(sent, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

@@ -41,6 +41,10 @@ RECIPES = (
     Recipe("deepcolorization", ADAPT, 6_480, 1e-4, 4, 256, 1, "section 4.5: 30 epochs of 32 sequences of 27 frames"),
     Recipe("deepcolorization-small", "colours", 2_000, 4e-4, 8, 128, 1, "ours: two CPU cores"),
     Recipe("deepcolorization-small", ADAPT, 200, 1e-4, 8, 128, 1, "ours: two CPU cores"),
+    Recipe("refiner", "time", 14_050, 1e-4, 4, 256, 1, "section 4.1: 10 epochs of 5,620 frames, batch 4"),
+    Recipe("refiner", ADAPT, 1_620, 1e-4, 4, 256, 1, "ours: as many epochs, of the sequences of section 4.5"),
+    Recipe("refiner-small", "time", 600, 1e-3, 1, 192, 1, "ours: two CPU cores"),
+    Recipe("refiner-small", ADAPT, 100, 1e-4, 1, 192, 1, "ours: two CPU cores"),
 )
 
 

@@ -94,6 +94,8 @@ def test_models_json(anicolor):
         total, *parts = model["parameters"].values()
         assert total == sum(parts)
         assert {"window", "keyframes", "anchors", "size_multiple", "steps"} <= set(model["traits"])
+    counts = {refiner["name"]: refiner["parameters"] for refiner in facts["refiners"]}
+    assert counts == {"refiner": 6_220_798, "refiner-small": 440_950}
     assert (outcome.code, outcome.err) == (0, "")
 
 
@@ -111,10 +113,10 @@ def test_models_counts_every_parameter(anicolor, name):
 def test_models_as_a_table(anicolor):
     rows = [line.split("\t") for line in anicolor("models").out.splitlines()]
     assert rows[0] == ["model", "paper", "parameters", "licence", "weights"]
-    assert [row[0] for row in rows[1:]] == [entry.name for entry in CATALOG]
+    assert [row[0] for row in rows[1:]] == [*(entry.name for entry in CATALOG), "refiner", "refiner-small"]
     told = {row[0]: (row[2], row[4]) for row in rows[1:]}
     assert told["opdm-small"][1] == "shipped"
-    assert told["opdm"][1] == "none"
+    assert told["opdm"][1] == told["refiner"][1] == "none"
     assert told["copy"] == ("0", "none needed")
 
 

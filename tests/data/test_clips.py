@@ -10,7 +10,17 @@ import torch
 
 from anicolor.data import clips as module
 from anicolor.data.augment import Passage
-from anicolor.data.clips import ClipSource, DrawnClips, Example, FolderClips, MixedClips, Pixels, clip_source
+from anicolor.data.clips import (
+    ClipSource,
+    DrawnClips,
+    Example,
+    FolderClips,
+    MixedClips,
+    Pixels,
+    clip_source,
+    draw_clips,
+)
+from anicolor.data.synthetic import DrawnSettings
 from anicolor.errors import InputError
 from anicolor.lines.distance import distance_field
 
@@ -133,7 +143,7 @@ def test_a_frame_of_another_size_is_named(tmp_path: Path) -> None:
 class Plain(ClipSource):
     value: int
 
-    def draw(self, rng: np.random.Generator, references: int = 2) -> Passage:  # noqa: ARG002
+    def draw(self, rng: np.random.Generator, references: int = 2, targets: int = 1) -> Passage:  # noqa: ARG002
         lines = np.full((3, 8, 8), rng.integers(256), np.uint8)
         return Passage(np.full((3, 8, 8, 3), self.value, np.uint8), lines, (0, 2, 1))
 
@@ -268,3 +278,41 @@ def test_shares_stand_behind_the_names(tmp_path: Path) -> None:
     assert isinstance(mixed, MixedClips)
     assert mixed.shares == (0.75, 0.25)
     assert [type(source) for source in mixed.sources] == [DrawnClips, FolderClips]
+
+
+@pytest.mark.parametrize("references", [1, 2, 4])
+def test_a_stretch_is_frames_in_a_row_between_two_keyframes(tmp_path: Path, references: int) -> None:
+    (root,) = draw_clips(tmp_path, 1, DrawnSettings(frames=31, size=64))
+    source = FolderClips(root.path)
+    source.augmented = False
+    for number in range(12):
+        stretch = source.stretch(0, number, references, 5)
+        keyframes, frames = stretch.places[:references], stretch.places[references:]
+        assert frames == tuple(range(frames[0], frames[0] + 5))
+        assert not set(frames) & set(keyframes)
+        assert references == 1 or sum(key < frames[0] for key in keyframes) == 1 + sum(
+            key < frames[-1] for key in keyframes[1:]
+        )
+        assert stretch.targets.shape[0] == 5
+        assert stretch.references.shape[0] == references
+        for colour, at in zip((*stretch.references, *stretch.targets), stretch.places, strict=True):
+            drawn = (colour.amin(dim=0) < 0.2) & (stretch.drawings[at, 0] < 0.2)
+            assert drawn.sum() > 0.5 * (stretch.drawings[at, 0] < 0.2).sum(), "the line art is of this frame"
+
+
+def test_a_stretch_runs_either_way_and_follows_from_its_number() -> None:
+    clips = DrawnClips(sizes=(64, 64))
+    ways = set()
+    for number in range(12):
+        one, two = clips.stretch(3, number), clips.stretch(3, number)
+        assert torch.equal(one.targets, two.targets)
+        assert one.places == two.places
+        assert one.places[2:] == tuple(range(one.places[2], one.places[2] + 8))
+        ways.add(one.places[:2])
+    assert len(ways) > 1
+
+
+def test_clips_too_short_for_a_stretch_are_told(tmp_path: Path) -> None:
+    (root,) = draw_clips(tmp_path, 1, DrawnSettings(frames=9, size=64))
+    with pytest.raises(InputError, match="clips of 9 frames at most: 2 keyframes and 8 frames between need 10"):
+        FolderClips(root.path).check(2, 8)

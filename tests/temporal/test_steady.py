@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from anicolor.temporal.steady import Sight, steadied
+from anicolor.temporal.sight import Sight
+from anicolor.temporal.steady import steadied
 
 RED, BLUE, GREEN = (0.8, 0.2, 0.2), (0.2, 0.2, 0.8), (0.2, 0.7, 0.3)
 Colour = tuple[float, float, float]

@@ -23,6 +23,7 @@ from anicolor.training import loop
 from anicolor.training.loop import VALIDATION, Order, Progress, train, validate
 from anicolor.training.run import Position, Run
 from anicolor.training.team import Team
+from anicolor.training.trainee import ColorizerTrainee
 
 STEPS = 4
 VALIDATION_SIDE = 64
@@ -299,9 +300,9 @@ def test_adapted_weights_are_judged_on_frames_that_are_held_back(
         return 20.0
 
     monkeypatch.setattr(loop, "validate", judged)
-    monkeypatch.setattr(FolderClips, "parted", lambda clips, _: (clips, clips))
+    monkeypatch.setattr(FolderClips, "parted", lambda clips, *_: (clips, clips))
     list(go_on(started(tmp_path / "held", adapting), adapting))
-    monkeypatch.setattr(FolderClips, "parted", lambda clips, _: (clips, None))
+    monkeypatch.setattr(FolderClips, "parted", lambda clips, *_: (clips, None))
     run = started(tmp_path / "short", adapting)
     list(go_on(run, adapting))
     assert [type(source) for source in asked] == [FolderClips, FolderClips, type(None), type(None)]
@@ -311,11 +312,11 @@ def test_adapted_weights_are_judged_on_frames_that_are_held_back(
 def test_validation_judges_the_averages_and_leaves_the_weights(order: Order) -> None:
     colorizer = build(order.model)
     network = colorizer.network
-    averages = {"network": loop._average(network)}
+    averages, trainee = {"network": loop._average(network)}, ColorizerTrainee(order.model, colorizer)
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    fresh = validate(colorizer, averages, examples=1)
+    fresh = validate(trainee, averages, examples=1)
     torch.nn.init.constant_(averages["network"].module.unet.leave.bias, 3.0)
-    assert validate(colorizer, averages, examples=1) != fresh
+    assert validate(trainee, averages, examples=1) != fresh
     assert network.training
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 

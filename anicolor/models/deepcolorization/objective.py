@@ -16,7 +16,7 @@ from anicolor.lines.distance import proximity
 from anicolor.models.deepcolorization.colorizer import DeepColorizer
 from anicolor.models.deepcolorization.network import ColourTransform, Discriminator
 from anicolor.models.objective import Batch, Objective, Turn
-from anicolor.models.windows import fit
+from anicolor.models.windows import square
 
 __all__ = ["ColourObjective", "ColourWeights", "build_objective"]
 
@@ -32,7 +32,7 @@ class ColourWeights:
     l1: float = 10.0
 
 
-class ColourObjective(Objective):
+class ColourObjective(Objective[Example]):
     """The discriminator's turn, then the generator's. Without VGG19 the perceptual and the style term are off."""
 
     def __init__(
@@ -50,8 +50,8 @@ class ColourObjective(Objective):
 
     def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:  # noqa: ARG002
         """Return the target and its references, whole, in a square of ``side`` pixels; colours in [-1, 1]."""
-        colours = _square(torch.cat((example.target[None], example.references)), self.side, paper=False)
-        lines = _square(torch.cat((example.lines[None], example.reference_lines)), self.side, paper=True)
+        colours = square(torch.cat((example.target[None], example.references)), self.side, paper=False)
+        lines = square(torch.cat((example.lines[None], example.reference_lines)), self.side, paper=True)
         fields = proximity(lines)
         return {
             "target": 2 * colours[0] - 1,
@@ -83,16 +83,6 @@ class ColourObjective(Objective):
             losses["perceptual"], losses["style"] = self.perceptual.with_style(*pictures)
         loss = torch.stack([getattr(self.weights, name) * value for name, value in losses.items()]).sum()
         yield Turn("network", loss, {name: value.item() for name, value in losses.items()})
-
-
-def _square(pictures: Tensor, side: int, *, paper: bool) -> Tensor:
-    """Return ``pictures`` ``[N, C, H, W]`` resized to fit a square of ``side`` pixels, and padded to fill it."""
-    height, width = pictures.shape[-2:]
-    scale = side / max(height, width)
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    fitted = fit(pictures, size)
-    sides = (0, side - size[1], 0, side - size[0])
-    return F.pad(fitted, sides, value=1.0) if paper else F.pad(fitted, sides, mode="replicate")
 
 
 def build_objective(

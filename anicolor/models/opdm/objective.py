@@ -38,7 +38,7 @@ class JointWeights:
     matching: float = 0.5
 
 
-class _OpdmObjective(Objective):
+class _OpdmObjective(Objective[Example]):
     def __init__(self, network: Opdm, side: int) -> None:
         self.network, self.side = network, side
         self.networks: Mapping[str, nn.Module] = {"network": network}
@@ -184,7 +184,7 @@ def _centred(kernel: int) -> nn.Parameter:
 
 def build_objective(
     stage: str, colorizer: OpdmColorizer, side: int, unroll: int, perceptual: PerceptualLoss | None
-) -> Objective:
+) -> Objective[Example]:
     """Return the objective of ``stage``: ``offsets`` or ``joint``, on crops of ``side`` pixels."""
     if stage == "offsets":
         return OffsetObjective(colorizer.network, side)

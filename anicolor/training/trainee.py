@@ -1,0 +1,193 @@
+"""What is trained: a colorizer, or a refiner of what a colorizer makes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic
+
+import torch
+from torch import Tensor, nn
+
+from anicolor.data.clips import ClipSource, Example, Stretch
+from anicolor.diffusion.noise import FrameNoise
+from anicolor.errors import InputError
+from anicolor.layers.perceptual import PerceptualLoss
+from anicolor.models.catalog import DEFAULT, entry
+from anicolor.models.colorizer import Colorizer, Reference, Request
+from anicolor.models.objective import Objective, Shown
+from anicolor.models.tracks import passage_tracks
+from anicolor.models.weights import load_colorizer, load_weights
+from anicolor.temporal.objective import RefineObjective, painted, prepared
+from anicolor.temporal.refiner import PRESETS, Refiner
+from anicolor.temporal.refiner import build as build_refiner
+from anicolor.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from anicolor.training.loop import Order
+
+__all__ = ["ColorizerTrainee", "Painting", "RefinerTrainee", "Trainee", "trainee_of"]
+
+_JUDGED = 192  # pixels a side: of the stretches that a refiner is judged on
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """What the weights make of an example, all in [0, 1] on the CPU.
+
+    ``references`` ``[K, 3, H, W]``, ``lines`` ``[T, 1, H, W]``; ``given`` (what a refiner is given), ``painted`` and
+    ``truth`` ``[T, 3, H, W]``.
+    """
+
+    references: Tensor
+    lines: Tensor
+    given: Tensor
+    painted: Tensor
+    truth: Tensor
+
+
+class Trainee(ABC, Generic[Shown]):
+    """Networks to train, what they learn from, and how they are judged.
+
+    ``references`` and ``targets`` are how many keyframes, and how many frames in a row, an example has. A trainee that
+    ``beats`` is to be better than what it is given: only such weights are kept.
+    """
+
+    settings: object
+    networks: Mapping[str, nn.Module]
+    references: int
+    targets: int = 1
+    size_multiple: int
+    beats: bool = False
+
+    @abstractmethod
+    def to(self, device: torch.device) -> Trainee[Shown]:
+        """Move the networks to ``device`` and return the trainee."""
+
+    @abstractmethod
+    def objective(self, recipe: Recipe, perceptual: PerceptualLoss | None) -> Objective[Shown]:
+        """Return what one stage of the training minimises."""
+
+    @abstractmethod
+    def example(self, source: ClipSource, seed: int, number: int) -> Shown:
+        """Return example ``number`` of the endless series ``seed``."""
+
+    @abstractmethod
+    def painting(self, source: ClipSource, number: int) -> Painting:
+        """Return what the networks make of example ``number`` of those that they are judged on."""
+
+
+class ColorizerTrainee(Trainee[Example]):
+    """A colorizer of the catalog."""
+
+    def __init__(self, name: str, colorizer: Colorizer) -> None:
+        self.name, self.colorizer = name, colorizer
+        self.settings, self.networks = colorizer.settings, colorizer.networks
+        self.references, self.size_multiple = colorizer.traits.keyframes, colorizer.traits.size_multiple
+
+    def to(self, device: torch.device) -> ColorizerTrainee:
+        self.colorizer.to(device)
+        return self
+
+    def objective(self, recipe: Recipe, perceptual: PerceptualLoss | None) -> Objective[Example]:
+        built: Objective[Example] = (
+            entry(self.name)
+            .part("objective")
+            .build_objective(recipe.stage, self.colorizer, recipe.side, recipe.unroll, perceptual)
+        )
+        return built
+
+    def example(self, source: ClipSource, seed: int, number: int) -> Example:
+        return source.example(seed, number, self.references)
+
+    def painting(self, source: ClipSource, number: int) -> Painting:
+        example = source.example(0, number, self.references)
+        references = tuple(
+            Reference(2 * n, image, lines)
+            for n, (image, lines) in enumerate(zip(example.references, example.reference_lines, strict=True))
+        )
+        *ends, at = example.places
+        tracks = passage_tracks(example.drawings, at, ends)[None] if self.colorizer.traits.tracked else None
+        nothing = torch.zeros(0, 3, *example.lines.shape[-2:])
+        request = Request(example.lines[None], references, 1, (number,), nothing, tracks)
+        made = self.colorizer.colorize(request, FrameNoise(0)).frames.cpu().clamp(0, 1)
+        return Painting(example.references, example.lines[None], made, made, example.target[None])
+
+
+class RefinerTrainee(Trainee[Stretch]):
+    """A refiner, and the colorizer whose pictures it refines; that one stays as it is."""
+
+    beats = True
+
+    def __init__(self, refiner: Refiner, colorizer: Colorizer) -> None:
+        self.refiner, self.colorizer = refiner, colorizer
+        self.settings, self.networks = refiner.settings, refiner.networks
+        self.references, self.targets = 2, refiner.settings.window
+        self.size_multiple = max(refiner.settings.size_multiple, colorizer.traits.size_multiple)
+        self._given: dict[tuple[int, int], tuple[dict[str, Tensor], Tensor, Tensor]] = {}
+
+    def to(self, device: torch.device) -> RefinerTrainee:
+        self.refiner.to(device)
+        self.colorizer.to(device)
+        return self
+
+    def objective(self, recipe: Recipe, perceptual: PerceptualLoss | None) -> Objective[Stretch]:
+        return RefineObjective(self.refiner, self.colorizer, recipe.side, perceptual=perceptual)
+
+    def example(self, source: ClipSource, seed: int, number: int) -> Stretch:
+        return source.stretch(seed, number, self.references, self.targets)
+
+    def painting(self, source: ClipSource, number: int) -> Painting:
+        row, given, confidence = self._judged(source, number)
+        references, targets = ((row[name] + 1) / 2 for name in ("references", "targets"))
+        ends = (
+            Reference(0, references[0], row["reference_lines"][0]),
+            Reference(len(targets) + 1, references[-1], row["reference_lines"][-1]),
+        )
+        refined = self.refiner.refine(given, row["lines"], confidence, ends)
+        return Painting(references, row["lines"], given, refined, targets)
+
+    def _judged(self, source: ClipSource, number: int) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Return a stretch, and what the colorizer makes of it: always the same, and so made once."""
+        key = id(source), number
+        if key not in self._given:
+            stretch = source.stretch(0, number, self.references, self.targets)
+            row = prepared(stretch, _JUDGED, tracked=self.colorizer.traits.tracked)
+            colours, confidence = painted(self.colorizer, row, number)
+            self._given[key] = row, colours.cpu(), confidence.cpu()
+        return self._given[key]
+
+
+def trainee_of(order: Order) -> Trainee[Any]:
+    """Return what ``order`` trains, with the weights to go on from or with random ones.
+
+    Raises:
+        InputError: no such model, colorizer or weights; a number of keyframes that it does not take.
+        AnicolorError: damaged weights, or weights of another model.
+    """
+    init = Path(order.init) if order.init else None
+    if order.model not in PRESETS:
+        if order.painter or order.weights:
+            raise InputError(f"{order.model} learns from no other model: leave --colorizer and --weights out")
+        return ColorizerTrainee(order.model, _colorizer(order, init))
+    if order.references is not None:
+        raise InputError(f"{order.model} takes the keyframes on both sides: leave --references out")
+    refiner = load_weights(init, order.model, build_refiner) if init else build_refiner(order.model)
+    return RefinerTrainee(
+        refiner, load_colorizer(order.painter or DEFAULT, Path(order.weights) if order.weights else None)
+    )
+
+
+def _colorizer(order: Order, init: Path | None) -> Colorizer:
+    build = entry(order.model).part("colorizer").build
+    colorizer: Colorizer = load_colorizer(order.model, init) if init else build(order.model)
+    wanted, taken = order.references, colorizer.traits.keyframes
+    if wanted is None or wanted == taken:
+        return colorizer
+    settings = colorizer.settings
+    if order.init or not is_dataclass(settings) or isinstance(settings, type) or not hasattr(settings, "references"):
+        raise InputError(f"{order.init or order.model} takes {taken} keyframes: leave --references out")
+    built: Colorizer = build(order.model, asdict(settings) | {"references": wanted})
+    return built

@@ -1,0 +1,97 @@
+"""A refiner is trained by the same loop, on what a colorizer makes."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from anicolor.data.clips import draw_clips
+from anicolor.data.synthetic import DrawnSettings
+from anicolor.errors import InputError
+from anicolor.temporal import refiner
+from anicolor.temporal.refiner import load_refiner
+from anicolor.training import loop
+from anicolor.training.loop import Order, Progress, train
+from anicolor.training.run import Run
+from anicolor.training.team import Team
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tiny(clips: Path) -> Iterator[None]:  # noqa: ARG001
+    with pytest.MonkeyPatch.context() as patch:
+        for name, settings in refiner.TINY.items():
+            patch.setitem(refiner.PRESETS, name, settings)
+        yield
+
+
+@pytest.fixture(scope="module")
+def order(tmp_path_factory: pytest.TempPathFactory) -> Order:
+    root = tmp_path_factory.mktemp("long")
+    list(draw_clips(root, 1, DrawnSettings(frames=12, size=64)))
+    return Order("refiner-small", (str(root),), steps=3, batch=1, rate=1e-3, side=32, painter="copy")
+
+
+@pytest.fixture(autouse=True)
+def _judged(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "VALIDATION", loop.clip_source(order.data))
+    monkeypatch.setattr(loop, "to_beat", lambda *_: 5.0)
+
+
+def go_on(run: Run, order: Order) -> list[Progress]:
+    return list(train(run, order, Team(torch.device("cpu")), workers=0))
+
+
+def started(folder: Path, order: Order) -> Run:
+    run = Run(folder)
+    run.start(asdict(order))
+    return run
+
+
+def test_a_training_that_stops_goes_on_as_if_it_had_not(order: Order, tmp_path: Path) -> None:
+    whole, parts = started(tmp_path / "whole", order), started(tmp_path / "parts", order)
+    go_on(whole, order)
+    steps = train(parts, order, Team(torch.device("cpu")), workers=0)
+    while next(steps).step < 2:
+        pass
+    steps.close()
+    assert [step.step for step in go_on(parts, order)] == [3]
+    one, two = (load_file(run.folder / "state.safetensors") for run in (whole, parts))
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert load_refiner(whole.best).settings == refiner.PRESETS["refiner-small"]
+    log = [json.loads(line) for line in (whole.folder / "log.jsonl").read_text().splitlines()]
+    assert log[1] == {"stage": "time", "step": 0, "score": 5.0}
+    assert (whole.folder / "samples" / "time-000003.png").is_file()
+
+
+def test_weights_that_refine_nothing_are_not_kept(
+    order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "to_beat", lambda *_: 99.0)
+    run = started(tmp_path, order)
+    go_on(run, order)
+    assert not run.best.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"references": 3}, "leave --references out"),
+        ({"painter": "nope"}, "no model named 'nope'"),
+        ({"painter": "opdm"}, "opdm ships without weights"),
+        ({"model": "opdm-small"}, "leave --colorizer and --weights out"),
+        ({"side": 40}, "needs a multiple of 16"),
+        ({"data": "short"}, "2 keyframes and 8 frames between need 10"),
+    ],
+)
+def test_orders_that_cannot_be_met(
+    change: dict[str, object], said: str, order: Order, clips: Path, tmp_path: Path
+) -> None:
+    if "data" in change:
+        change = {"data": (str(clips),)}
+    with pytest.raises(InputError, match=said):
+        go_on(Run(tmp_path), replace(order, **change))  # type: ignore[arg-type]

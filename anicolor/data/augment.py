@@ -10,7 +10,7 @@ import torch
 
 from anicolor.data.synthetic import Degradation
 
-__all__ = ["Passage", "augment", "crop", "degrade"]
+__all__ = ["Passage", "augment", "bend", "crop", "degrade"]
 
 _DEGRADED = 0.5  # share of examples whose lines are degraded
 _SWAPPED = 0.5  # share with their colour channels permuted
@@ -83,29 +83,37 @@ def _self_referred(passage: Passage, rng: np.random.Generator) -> Passage:
     """Return the frame among thin-plate-spline warps of itself, after the first of them."""
     *keyframes, at = passage.places
     frame = np.dstack([passage.colours[-1], passage.lines[at]])
-    first, *others = (_warped(frame, rng) for _ in keyframes)
+    image = torch.from_numpy(frame).permute(2, 0, 1).float() / 255
+    bent = ((bend(image, rng) * 255).round().byte().permute(1, 2, 0).numpy() for _ in keyframes)
+    first, *others = bent
     run = np.stack([first, frame, *others])
     places = (0, *range(2, len(run)), 1)
     return Passage(run[list(places), ..., :3], run[..., 3], places)
 
 
-def _warped(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return ``[H, W, C]``, uint8, with the corners where they were and two points on a diagonal moved."""
+def bend(
+    picture: torch.Tensor,
+    rng: np.random.Generator,
+    middles: tuple[tuple[float, float], tuple[float, float]] = _MIDDLES,
+    moved: float = _MOVED,
+) -> torch.Tensor:
+    """Return ``[C, H, W]``, 1 = paper, with the corners where they were and two points on a diagonal moved.
+
+    These lie at random within ``middles``, and go as far as ``moved``: shares of the frame.
+    """
     # Imported on use: kornia takes seconds, and only a training comes here.
     from kornia.geometry.transform import get_tps_transform, warp_image_tps
 
     corners = np.array([(-1, -1), (-1, 1), (1, -1), (1, 1)], np.float32)
-    along = np.array([rng.uniform(*middle) for middle in _MIDDLES]) * 2 - 1
-    middles = np.stack([along, along * rng.choice([-1, 1])], axis=1)
-    points = np.concatenate([corners, middles])[None]
-    moved = points.copy()
-    moved[:, 4:] += rng.uniform(-2 * _MOVED, 2 * _MOVED, (2, 2))
-    source, target = torch.from_numpy(points).float(), torch.from_numpy(moved).float()
+    along = np.array([rng.uniform(*middle) for middle in middles]) * 2 - 1
+    points = np.concatenate([corners, np.stack([along, along * rng.choice([-1, 1])], axis=1)])[None]
+    aims = points.copy()
+    aims[:, 4:] += rng.uniform(-2 * moved, 2 * moved, (2, 2))
+    source, target = torch.from_numpy(points).float(), torch.from_numpy(aims).float()
     kernel, affine = get_tps_transform(target, source)
-    image = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
     # What comes from outside the frame is paper.
-    bent = 255 - warp_image_tps(255 - image, target, kernel, affine)
-    return np.asarray(bent[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy())
+    bent: torch.Tensor = 1 - warp_image_tps(1 - picture[None], target, kernel, affine)[0]
+    return bent.clamp(0, 1)
 
 
 def _turn_hues(colours: np.ndarray, rng: np.random.Generator) -> np.ndarray:

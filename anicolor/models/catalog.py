@@ -47,11 +47,15 @@ _OPDM = "Line Art Colorization with Offset Prior-based Diffusion Model"
 
 _DEEP = "Deep Line Art Video Colorization with a Few References"
 
+_ANIME = "AnimeDiffusion: Anime Face Line Drawing Colorization via Diffusion Models"
+
 CATALOG = (
     Entry("opdm-small", "opdm", _OPDM, "Apache-2.0", "opdm-small.safetensors"),
     Entry("opdm", "opdm", _OPDM, "Apache-2.0"),
     Entry("deepcolorization-small", "deepcolorization", _DEEP, "Apache-2.0"),
     Entry("deepcolorization", "deepcolorization", _DEEP, "Apache-2.0"),
+    Entry("animediffusion-small", "animediffusion", _ANIME, "Apache-2.0"),
+    Entry("animediffusion", "animediffusion", _ANIME, "Apache-2.0"),
     Entry("copy", "yardsticks", "yardstick: nearest keyframe", "Apache-2.0", learned=False),
     Entry("flow", "yardsticks", "yardstick: nearest keyframe, warped by optical flow", "Apache-2.0", learned=False),
     Entry("region", "yardsticks", "yardstick: regions in their most frequent colour", "Apache-2.0", learned=False),

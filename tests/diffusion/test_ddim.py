@@ -60,6 +60,63 @@ def test_sampling_is_diffusers_where_the_steps_divide_the_schedule(prediction: P
 
 
 @BOTH
+@pytest.mark.parametrize("eta", [0.5, 1.0])
+def test_fresh_noise_is_diffusers(prediction: Prediction, eta: float) -> None:
+    scheduler = DDIMScheduler(
+        500, 0.1 / 500, 20 / 500, "linear", prediction_type=prediction, timestep_spacing="trailing"
+    )
+    scheduler.set_timesteps(5)
+    draw = torch.Generator().manual_seed(0)
+    x = noise = torch.randn(2, 3, 4, 4, generator=draw)
+    fresh = [torch.randn(2, 3, 4, 4, generator=draw) for _ in range(5)]
+    for t, more in zip(scheduler.timesteps, fresh, strict=True):
+        x = scheduler.step(some_network(x, t), t, x, eta=eta, variance_noise=more).prev_sample
+    made = Schedule(500, prediction).sample(some_network, noise, 5, eta, fresh.__getitem__)
+    assert torch.allclose(made, x, atol=1e-4)
+
+
+def test_fresh_noise_must_be_given() -> None:
+    with pytest.raises(ValueError, match="eta above 0 needs fresh noise"):
+        Schedule(500).sample(some_network, torch.zeros(1, 3, 2, 2), 5, 1.0)
+
+
+def test_betas_can_be_given() -> None:
+    bars = Schedule(1000, betas=(1e-6, 1e-2)).scheduler().alphas_cumprod
+    assert bars[0].item() == pytest.approx(1 - 1e-6, abs=1e-7)
+    assert bars[-1].item() == pytest.approx(torch.linspace(1 - 1e-6, 1 - 1e-2, 1000).double().prod().item(), rel=1e-3)
+
+
+@BOTH
+@pytest.mark.parametrize("steps", [1, 4, 10])
+def test_inversion_is_the_formula(prediction: Prediction, steps: int) -> None:
+    """DiffusionCLIP's equation 7, with the noise that the network tells at the lower time of each step."""
+    clean = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)).double() * 2 - 1
+    schedule = Schedule(500, prediction)
+    bars = schedule.scheduler().alphas_cumprod.double()
+    times = [round(500 / steps * k) - 1 for k in range(1, steps + 1)]
+    x = clean
+    for here, there in zip([0, *times[:-1]], times, strict=True):
+        told, a, b = some_network(x, torch.full((2,), here)), bars[here], bars[there]
+        if prediction == "epsilon":
+            eps, picture = told, (x - (1 - a).sqrt() * told) / a.sqrt()
+        else:
+            eps, picture = (x - a.sqrt() * told) / (1 - a).sqrt(), told
+        x = b.sqrt() * picture + (1 - b).sqrt() * eps
+    assert torch.allclose(schedule.invert(some_network, clean, steps), x, atol=1e-4 * x.abs().max().item())
+
+
+def test_what_is_inverted_comes_back() -> None:
+    """With a network that knows one noise the way up and the way down are the same."""
+    draw = torch.Generator().manual_seed(0)
+    clean = torch.rand(1, 3, 4, 4, generator=draw) * 1.6 - 0.8
+    noise = torch.randn(1, 3, 4, 4, generator=draw)
+    schedule = Schedule(1000, betas=(1e-6, 1e-2))
+    start = schedule.invert(lambda _noisy, _time: noise, clean, 10)
+    back = schedule.sample(lambda _noisy, _time: noise, start, 10)
+    assert torch.allclose(back, clean, atol=5e-3)
+
+
+@BOTH
 @pytest.mark.parametrize("steps", [1, 3, 10, 12, 30])
 def test_a_perfect_network_gives_the_picture_itself(prediction: Prediction, steps: int) -> None:
     draw = torch.Generator().manual_seed(0)

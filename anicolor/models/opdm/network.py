@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anicolor.diffusion.ddim import Prediction
+from anicolor.layers.time import sinusoids
 from anicolor.models.opdm.conditions import Conditions
 from anicolor.models.opdm.matching import PATCH, Fills, Matcher, Matches
 
@@ -294,7 +295,7 @@ class DenoisingUNet(nn.Module):
         self.leave = _zeroed(nn.Conv2d(widths[0], outside, 3, padding=1))
 
     def forward(self, x: Tensor, time: Tensor, guidance: Sequence[Tensor]) -> Tensor:
-        t = self.time(_sinusoids(time, self.frequencies))
+        t = self.time(sinusoids(time, self.frequencies))
         h: Tensor = self.enter(x)
         skips: list[Tensor] = []
         for blocks, guide in zip(self.down, guidance, strict=True):
@@ -406,13 +407,6 @@ class Opdm(nn.Module):
 
 def _each(blocks: nn.Module) -> Iterator[nn.Module]:
     return blocks.children()
-
-
-def _sinusoids(time: Tensor, channels: int) -> Tensor:
-    half = channels // 2
-    rates = torch.exp(-math.log(10_000) * torch.arange(half, device=time.device) / half)
-    angles = time[:, None].float() * rates
-    return torch.cat((angles.cos(), angles.sin()), dim=1)
 
 
 def _zeroed(layer: nn.Conv2d) -> nn.Conv2d:

@@ -1,0 +1,16 @@
+"""Cao, Meng, Mok, Liu, Lee and Li, "AnimeDiffusion: Anime Face Line Drawing Colorization via Diffusion Models".
+
+arXiv:2303.11137. Licence: Apache 2.0. Written from the paper; the counts of parameters of its public code were checked
+against, none of its code is used.
+
+What differs, and why:
+
+- The paper paints faces from a distorted copy of the painted picture itself; a cut is painted from its nearest
+  keyframe. ``animediffusion`` is trained as the paper says, on copies; ``animediffusion-small`` on keyframes and on
+  lines as they are drawn, because that is what it will see.
+- The deterministic inversion starts from the reference (section 4.3.2, in words), not from the true picture (algorithm
+  1): when a film is painted there is no true picture. Its published code does not tell the network which time step it
+  is at in the inversion; ``timeless`` does the same.
+- No attention but in the bottleneck, as in the published configuration of 52.3 million parameters.
+- Its ``betas`` end with 0.7 % of the picture still there (alpha bar at T): what is inverted keeps a trace of it.
+"""

@@ -11,6 +11,7 @@ What differs, and why:
 - The deterministic inversion starts from the reference (section 4.3.2, in words), not from the true picture (algorithm
   1): when a film is painted there is no true picture. Its published code does not tell the network which time step it
   is at in the inversion; ``timeless`` does the same.
+- ``animediffusion-small`` folds 2 x 2 pixels into channels and paints in 4 steps: what two CPU cores can train.
 - No attention but in the bottleneck, as in the published configuration of 52.3 million parameters.
 - Its ``betas`` end with 0.7 % of the picture still there (alpha bar at T): what is inverted keeps a trace of it.
 """

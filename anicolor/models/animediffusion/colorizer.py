@@ -17,11 +17,11 @@ __all__ = ["PRESETS", "TINY", "AnimeColorizer", "bound", "build", "timed"]
 
 PRESETS = {
     "animediffusion": AnimeSettings(),
-    "animediffusion-small": AnimeSettings(base=20, extracted=False, copies=False),
+    "animediffusion-small": AnimeSettings(base=20, steps=4, extracted=False, copies=False, patch=2),
 }
 
 TINY = {
-    name: replace(preset, base=8, multipliers=(1, 2), heads=2, timesteps=20, betas=(5e-5, 0.1), steps=2)
+    name: replace(preset, base=8, multipliers=(1, 2), heads=2, patch=1, timesteps=20, betas=(5e-5, 0.1), steps=2)
     for name, preset in PRESETS.items()
 }
 """The same forms with as few weights as they can have: what the contract tests build."""

@@ -25,7 +25,8 @@ class AnimeSettings:
     ``heads``. With ``extracted``, lines are brought to XDoG's style before the network sees them (section 4.2); with
     ``copies``, references in training are distorted copies of the frame (section 4.1). ``steps`` DDIM steps paint, with
     ``eta`` of fresh noise, from noise that the reference is inverted to, or with ``inverted`` off from pure noise. With
-    ``timeless`` the inversion tells the network that every time is 0, as the published code does.
+    ``timeless`` the inversion tells the network that every time is 0, as the published code does. ``patch`` folds
+    ``patch x patch`` pixels into channels before the first layer.
     """
 
     base: int = 64
@@ -40,11 +41,12 @@ class AnimeSettings:
     timeless: bool = False
     extracted: bool = True
     copies: bool = True
+    patch: int = 1
 
     @property
     def size_multiple(self) -> int:
         """What height and width must be divisible by."""
-        return int(2 ** (len(self.multipliers) - 1))
+        return int(self.patch * 2 ** (len(self.multipliers) - 1))
 
 
 class ResidualBlock(nn.Module):
@@ -87,9 +89,9 @@ class AnimeUNet(nn.Module):
         base = settings.base
         time = 4 * base
         widths = [base * multiplier for multiplier in settings.multipliers]
-        self.frequencies = base
+        self.frequencies, self.patch = base, settings.patch
         self.time = nn.Sequential(nn.Linear(base, time), nn.SiLU(), nn.Linear(time, time))
-        self.enter = nn.Conv2d(2 * _COLOURS + _LINES, base, 1)
+        self.enter = nn.Conv2d((2 * _COLOURS + _LINES) * settings.patch**2, base, 1)
         self.down, kept, width = nn.ModuleList(), [], base
         for level, wide in enumerate(widths):
             blocks = nn.ModuleList()
@@ -110,7 +112,7 @@ class AnimeUNet(nn.Module):
                 blocks.append(ResidualBlock(width + kept.pop(), wide, time))
                 width = wide
             self.up.append(blocks)
-        self.leave = nn.Sequential(_norm(base), nn.SiLU(), nn.Conv2d(base, _COLOURS, 1))
+        self.leave = nn.Sequential(_norm(base), nn.SiLU(), nn.Conv2d(base, _COLOURS * settings.patch**2, 1))
 
     def forward(self, noisy: Tensor, time: Tensor, lines: Tensor, reference: Tensor) -> Tensor:
         """Return the noise ``[B, 3, H, W]`` in ``noisy`` of that shape at the time steps ``[B]``.
@@ -118,7 +120,7 @@ class AnimeUNet(nn.Module):
         ``lines`` ``[B, 1, H, W]`` and ``reference`` ``[B, 3, H, W]`` are in [-1, 1].
         """
         embedded = self.time(sinusoids(time, self.frequencies))
-        h = self.enter(torch.cat((noisy, lines, reference), dim=1))
+        h = self.enter(F.pixel_unshuffle(torch.cat((noisy, lines, reference), dim=1), self.patch))
         kept: list[Tensor] = []
         for level, blocks in enumerate(self.down):
             if level:
@@ -134,8 +136,7 @@ class AnimeUNet(nn.Module):
                 h = F.interpolate(h, scale_factor=2.0)
             for block in blocks.children():
                 h = block(torch.cat((h, kept.pop()), dim=1), embedded)
-        noise: Tensor = self.leave(h)
-        return noise
+        return F.pixel_shuffle(self.leave(h), self.patch)
 
 
 def _norm(channels: int) -> nn.GroupNorm:

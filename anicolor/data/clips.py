@@ -74,12 +74,13 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """Frames in a row to paint, and their references in time order, in [0, 1].
+    """Frames in a row to paint, and their references in time order, in [0, 1]: ``number`` of a series.
 
     ``targets`` ``[T, 3, H, W]`` and ``references`` ``[K, 3, H, W]``. ``drawings`` ``[N, 1, H, W]`` is as an example's,
     and ``places`` tells which of them the references are, and then the targets.
     """
 
+    number: int
     targets: Tensor
     references: Tensor
     drawings: Tensor
@@ -129,7 +130,7 @@ class ClipSource(ABC):
         rng = np.random.default_rng((seed, number))
         colour, clean, places = self._drawn(rng, references, targets)
         lines = _lines(degrade(clean, rng) if self.augmented else clean)
-        return Stretch(colour[references:], colour[:references], lines, places)
+        return Stretch(number, colour[references:], colour[:references], lines, places)
 
     def _drawn(self, rng: np.random.Generator, references: int, targets: int) -> tuple[Tensor, Pixels, tuple[int, ...]]:
         passage = self.draw(rng, references, targets)

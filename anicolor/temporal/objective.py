@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from anicolor.data.clips import Stretch
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.layers.perceptual import PerceptualLoss
+from anicolor.media.atomic import write_bytes, write_errors
 from anicolor.models.colorizer import Colorizer, Reference, Request
 from anicolor.models.objective import Batch, Objective, Turn
 from anicolor.models.tracks import passage_tracks
@@ -21,6 +25,9 @@ from anicolor.temporal.network import PatchDiscriminator
 from anicolor.temporal.refiner import Refiner
 
 __all__ = ["RefineObjective", "RefineWeights", "painted", "prepared"]
+
+
+_PARTS = slice(3), slice(3, 6), slice(6, 7), slice(7, 8)  # channels of a sequence
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,9 @@ class RefineWeights:
 class RefineObjective(Objective[Stretch]):
     """The discriminator's turn, then the generator's, on what ``colorizer`` makes of frames in a row.
 
-    Losses are means over all pictures of the sequence, references included. Without VGG19 the perceptual and the style
-    term are off.
+    What it makes of a stretch is kept in the folder ``kept``: it is the same whenever that number comes again, be it
+    mirrored, backwards in time or with its channels in another order. Losses are means over all pictures of the
+    sequence, references included. Without VGG19 the perceptual and the style term are off.
     """
 
     def __init__(
@@ -45,31 +53,29 @@ class RefineObjective(Objective[Stretch]):
         refiner: Refiner,
         colorizer: Colorizer,
         side: int,
+        kept: Path,
         weights: RefineWeights | None = None,
         perceptual: PerceptualLoss | None = None,
     ) -> None:
-        self.network, self.colorizer, self.side = refiner.network, colorizer, side
+        self.network, self.colorizer, self.side, self.kept = refiner.network, colorizer, side, kept
         self.weights, self.perceptual = weights or RefineWeights(), perceptual
         self.discriminator = PatchDiscriminator(refiner.settings.widths[0])
         self.networks = {"discriminator": self.discriminator, "network": refiner.network}
         self.betas, self.rates = (0.5, 0.999), {"discriminator": 0.1}
 
     def prepare(self, example: Stretch, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Return what :func:`prepared` makes of a stretch, with the seed of its noise."""
+        """Return what :func:`prepared` makes of a stretch, its number, and how it is turned around."""
         row = prepared(example, self.side, tracked=self.colorizer.traits.tracked)
-        return row | {"seed": torch.tensor(int(rng.integers(2**31)))}
+        row["number"] = torch.tensor(example.number)
+        row["backwards"], row["mirrored"] = torch.from_numpy(rng.random(2) < 0.5)
+        row["channels"] = torch.from_numpy(rng.permutation(3))
+        return row
 
     def turns(self, batch: Batch) -> Iterator[Turn]:
-        targets, references = batch["targets"], batch["references"]
-        rows = [{name: value[number] for name, value in batch.items()} for number in range(len(targets))]
-        made_of = [painted(self.colorizer, row, int(row["seed"])) for row in rows]
-        shown = torch.stack([2 * colours - 1 for colours, _ in made_of])
-        sure = torch.stack([confidence for _, confidence in made_of])
-        first, last = references[:, :1], references[:, -1:]
-        lines = torch.cat((batch["reference_lines"][:, :1], batch["lines"], batch["reference_lines"][:, -1:]), dim=1)
-        known = torch.ones_like(sure[:, :1])
-        truth = torch.cat((first, targets, last), dim=1)
-        made = self.network(torch.cat((first, shown, last), dim=1), lines, torch.cat((known, sure, known), dim=1))
+        rows = [{name: value[number] for name, value in batch.items()} for number in range(len(batch["targets"]))]
+        sequences = torch.stack([self._sequence(row) for row in rows])
+        shown, truth, lines, sure = (sequences[:, :, part] for part in _PARTS)
+        made = self.network(shown, lines, sure)
         real, fake = self.discriminator(lines, truth), self.discriminator(lines, made.detach())
         loss = F.softplus(-real).mean() + F.softplus(fake).mean()
         yield Turn("discriminator", loss, {"discriminator": loss.item()})
@@ -80,6 +86,38 @@ class RefineObjective(Objective[Stretch]):
             losses["perceptual"], losses["style"] = self.perceptual.with_style(*pictures)
         loss = torch.stack([getattr(self.weights, name) * value for name, value in losses.items()]).sum()
         yield Turn("network", loss, {name: value.item() for name, value in losses.items()})
+
+    def _sequence(self, row: Mapping[str, Tensor]) -> Tensor:
+        """Return a stretch between its keyframes ``[T + 2, 8, H, W]``: painted, true, its lines, confidence."""
+        colours, confidence = self._painted(row)
+        first, last = row["references"][:1], row["references"][-1:]
+        known = torch.ones_like(confidence[:1])
+        order = row["channels"]
+        sequence = torch.cat(
+            (
+                torch.cat((first, 2 * colours - 1, last))[:, order],
+                torch.cat((first, row["targets"], last))[:, order],
+                torch.cat((row["reference_lines"][:1], row["lines"], row["reference_lines"][-1:])),
+                torch.cat((known, confidence, known)),
+            ),
+            dim=1,
+        )
+        turned = [dim for dim, name in ((0, "backwards"), (-1, "mirrored")) if row[name]]
+        return sequence.flip(turned) if turned else sequence
+
+    def _painted(self, row: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return what the colorizer makes of a stretch, as 8 bits hold it."""
+        number = int(row["number"])
+        path = self.kept / f"{number:06d}.safetensors"
+        try:
+            levels = load(path.read_bytes())["levels"].to(self.colorizer.device)
+        except (OSError, SafetensorError, KeyError):
+            levels = (torch.cat(painted(self.colorizer, row, number), dim=1) * 255).round().byte()
+            with write_errors(self.kept):
+                self.kept.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, save({"levels": levels.cpu().contiguous()}))
+        shares = levels.float() / 255
+        return shares[:, :3], shares[:, 3:]
 
 
 def prepared(stretch: Stretch, side: int, *, tracked: bool) -> dict[str, Tensor]:

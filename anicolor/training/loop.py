@@ -117,7 +117,7 @@ def train(run: Run, order: Order, team: Team, workers: int = 1) -> Iterator[Prog
     perceptual = PerceptualLoss(Path(order.vgg)).to(team.device) if order.vgg else None
     if perceptual is None and team.leads:
         run.log(note="no VGG19 weights given: the perceptual term is off")
-    trainee = trainee_of(order).to(team.device)
+    trainee = trainee_of(order, run.folder / "painted").to(team.device)
     if order.init:
         source, held = source.parted(trainee.references, trainee.targets)
         if held is None and team.leads:
@@ -133,6 +133,9 @@ def train(run: Run, order: Order, team: Team, workers: int = 1) -> Iterator[Prog
     for row in stages[done:]:
         objective = trainee.objective(row, perceptual)
         yield from train_stage(run, row, trainee, objective, source, order, team, workers, held)
+    team.wait()
+    if team.leads:
+        trainee.finish()
 
 
 def check_shares(order: Order, team: Team) -> None:

@@ -49,7 +49,7 @@ RECIPES = (
     Recipe("animediffusion-small", ADAPT, 100, 5e-5, 4, 128, 4, "ours: two CPU cores"),
     Recipe("refiner", "time", 14_050, 1e-4, 4, 256, 1, "section 4.1: 10 epochs of 5,620 frames, batch 4"),
     Recipe("refiner", ADAPT, 1_620, 1e-4, 4, 256, 1, "ours: as many epochs, of the sequences of section 4.5"),
-    Recipe("refiner-small", "time", 600, 1e-3, 1, 192, 1, "ours: two CPU cores"),
+    Recipe("refiner-small", "time", 3_000, 1e-3, 1, 192, 1, "ours: two CPU cores"),
     Recipe("refiner-small", ADAPT, 100, 1e-4, 1, 192, 1, "ours: two CPU cores"),
 )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
+from math import ceil
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any, Generic
 
 import torch
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ColorizerTrainee", "Painting", "RefinerTrainee", "Trainee", "trainee_of"]
 
 _JUDGED = 192  # pixels a side: of the stretches that a refiner is judged on
+_EPOCHS = 10  # times that a refiner sees each stretch (Shi et al., section 4.1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,9 @@ class Trainee(ABC, Generic[Shown]):
     @abstractmethod
     def example(self, source: ClipSource, seed: int, number: int) -> Shown:
         """Return example ``number`` of the endless series ``seed``."""
+
+    def finish(self) -> None:
+        """Clear away what only the training needed."""
 
     @abstractmethod
     def painting(self, source: ClipSource, number: int) -> Painting:
@@ -117,12 +123,16 @@ class ColorizerTrainee(Trainee[Example]):
 
 
 class RefinerTrainee(Trainee[Stretch]):
-    """A refiner, and the colorizer whose pictures it refines; that one stays as it is."""
+    """A refiner, and the colorizer whose pictures it refines; that one stays as it is.
+
+    It learns from ``pool`` stretches. What the colorizer makes of them is kept in the folder ``kept`` until the
+    training is done.
+    """
 
     beats = True
 
-    def __init__(self, refiner: Refiner, colorizer: Colorizer) -> None:
-        self.refiner, self.colorizer = refiner, colorizer
+    def __init__(self, refiner: Refiner, colorizer: Colorizer, pool: int, kept: Path) -> None:
+        self.refiner, self.colorizer, self.pool, self.kept = refiner, colorizer, pool, kept
         self.settings, self.networks = refiner.settings, refiner.networks
         self.references, self.targets = 2, refiner.settings.window
         self.size_multiple = max(refiner.settings.size_multiple, colorizer.traits.size_multiple)
@@ -134,10 +144,13 @@ class RefinerTrainee(Trainee[Stretch]):
         return self
 
     def objective(self, recipe: Recipe, perceptual: PerceptualLoss | None) -> Objective[Stretch]:
-        return RefineObjective(self.refiner, self.colorizer, recipe.side, perceptual=perceptual)
+        return RefineObjective(self.refiner, self.colorizer, recipe.side, self.kept, perceptual=perceptual)
 
     def example(self, source: ClipSource, seed: int, number: int) -> Stretch:
-        return source.stretch(seed, number, self.references, self.targets)
+        return source.stretch(seed, number % self.pool, self.references, self.targets)
+
+    def finish(self) -> None:
+        rmtree(self.kept, ignore_errors=True)
 
     def painting(self, source: ClipSource, number: int) -> Painting:
         row, given, confidence = self._judged(source, number)
@@ -160,8 +173,10 @@ class RefinerTrainee(Trainee[Stretch]):
         return self._given[key]
 
 
-def trainee_of(order: Order) -> Trainee[Any]:
+def trainee_of(order: Order, kept: Path) -> Trainee[Any]:
     """Return what ``order`` trains, with the weights to go on from or with random ones.
+
+    What it makes only to learn from goes into the folder ``kept``.
 
     Raises:
         InputError: no such model, colorizer or weights; a number of keyframes that it does not take.
@@ -175,9 +190,9 @@ def trainee_of(order: Order) -> Trainee[Any]:
     if order.references is not None:
         raise InputError(f"{order.model} takes the keyframes on both sides: leave --references out")
     refiner = load_weights(init, order.model, build_refiner) if init else build_refiner(order.model)
-    return RefinerTrainee(
-        refiner, load_colorizer(order.painter or DEFAULT, Path(order.weights) if order.weights else None)
-    )
+    colorizer = load_colorizer(order.painter or DEFAULT, Path(order.weights) if order.weights else None)
+    (recipe,) = order.stages()
+    return RefinerTrainee(refiner, colorizer, ceil(recipe.steps * recipe.batch / _EPOCHS), kept)
 
 
 def _colorizer(order: Order, init: Path | None) -> Colorizer:

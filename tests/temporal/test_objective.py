@@ -1,5 +1,8 @@
 """The training of the temporal network: what it learns from, and what moves."""
 
+from dataclasses import asdict
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,6 @@ from torch import Tensor
 from anicolor.data.clips import DrawnClips
 from anicolor.models.catalog import CATALOG, Entry
 from anicolor.models.colorizer import Colorizer
-from anicolor.models.deepcolorization import colorizer as deepcolorization
 from anicolor.models.opdm import colorizer as opdm
 from anicolor.models.yardsticks import colorizer as yardsticks
 from anicolor.temporal.objective import RefineObjective, painted, prepared
@@ -17,18 +19,15 @@ from anicolor.temporal.refiner import TINY, Refiner
 CLIPS = DrawnClips(sizes=(64, 64))
 SIDE = 32
 FRAMES = 8
-FOLDERS = {"opdm": opdm, "deepcolorization": deepcolorization, "yardsticks": yardsticks}
 
 
 @pytest.fixture(params=CATALOG, ids=lambda known: known.name)
 def colorizer(request: pytest.FixtureRequest) -> Colorizer:
     known: Entry = request.param
     torch.manual_seed(0)
-    paper = FOLDERS[known.folder]
-    if not known.learned:
-        return known.part("colorizer").build(known.name)
-    made = known.part("colorizer").build(known.name)
-    return type(made)(paper.TINY[known.name])
+    part = known.part("colorizer")
+    made: Colorizer = part.build(known.name, asdict(part.TINY[known.name]))
+    return made
 
 
 def batch_of(objective: RefineObjective, *numbers: int) -> dict[str, Tensor]:
@@ -45,11 +44,11 @@ def test_any_colorizer_paints_a_stretch_always_the_same(colorizer: Colorizer) ->
     assert torch.equal(colours, painted(colorizer, row, 3)[0])
 
 
-def test_the_loss_goes_down_and_moves_every_weight_but_the_colorizers() -> None:
+def test_the_loss_goes_down_and_moves_every_weight_but_the_colorizers(tmp_path: Path) -> None:
     torch.manual_seed(0)
     colorizer = opdm.OpdmColorizer(opdm.TINY["opdm-small"])
     refiner = Refiner(TINY["refiner-small"])
-    objective = RefineObjective(refiner, colorizer, SIDE)
+    objective = RefineObjective(refiner, colorizer, SIDE, tmp_path)
     batch = batch_of(objective, 0, 1)
     trained = {
         f"{name}.{key}": parameter
@@ -71,7 +70,7 @@ def test_the_loss_goes_down_and_moves_every_weight_but_the_colorizers() -> None:
     assert all(torch.equal(value, before[key]) for key, value in colorizer.network.state_dict().items())
 
 
-def test_the_perceptual_and_the_style_term_are_means_over_all_pictures() -> None:
+def test_the_perceptual_and_the_style_term_are_means_over_all_pictures(tmp_path: Path) -> None:
     seen: list[torch.Size] = []
 
     class Vgg:
@@ -79,14 +78,48 @@ def test_the_perceptual_and_the_style_term_are_means_over_all_pictures() -> None
             seen.extend((made.shape, truth.shape))
             return (made - truth).square().mean(), (made - truth).abs().mean()
 
-    objective = RefineObjective(Refiner(TINY["refiner"]), yardsticks.build("copy"), SIDE, perceptual=Vgg())  # type: ignore[arg-type]
+    objective = RefineObjective(Refiner(TINY["refiner"]), yardsticks.build("copy"), SIDE, tmp_path, perceptual=Vgg())  # type: ignore[arg-type]
     *_, last = objective.turns(batch_of(objective, 0, 1))
     assert set(last.parts) == {"l1", "adversarial", "perceptual", "style"}
     assert seen == [torch.Size((2 * (FRAMES + 2), 3, SIDE, SIDE))] * 2
 
 
-def test_frames_of_any_size_make_one_batch() -> None:
-    objective = RefineObjective(Refiner(TINY["refiner"]), opdm.OpdmColorizer(opdm.TINY["opdm-small"]), SIDE)
+def test_frames_of_any_size_make_one_batch(tmp_path: Path) -> None:
+    objective = RefineObjective(Refiner(TINY["refiner"]), opdm.OpdmColorizer(opdm.TINY["opdm-small"]), SIDE, tmp_path)
     wide = DrawnClips(sizes=(96, 96))
     rows = [objective.prepare(source.stretch(0, 0, 2, FRAMES), np.random.default_rng(0)) for source in (CLIPS, wide)]
     assert {k: v.shape for k, v in rows[0].items()} == {k: v.shape for k, v in rows[1].items()}
+
+
+def test_a_stretch_is_painted_once_and_turned_around_with_all_that_belongs_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colorizer = opdm.OpdmColorizer(opdm.TINY["opdm-small"])
+    objective = RefineObjective(Refiner(TINY["refiner"]), colorizer, SIDE, tmp_path / "kept")
+    asked: list[int] = []
+    paint = colorizer.colorize
+    monkeypatch.setattr(colorizer, "colorize", lambda *given: (asked.append(1), paint(*given))[1])
+    stretch = CLIPS.stretch(0, 4, 2, FRAMES)
+    plain = objective.prepare(stretch, np.random.default_rng(0))
+    plain |= {"backwards": torch.tensor(False), "mirrored": torch.tensor(False), "channels": torch.arange(3)}
+    one = objective._sequence(plain)
+    turned = objective._sequence(
+        plain | {"backwards": torch.tensor(True), "mirrored": torch.tensor(True), "channels": torch.tensor([2, 0, 1])}
+    )
+    assert asked == [1]
+    assert torch.equal(turned, one[:, [2, 0, 1, 5, 3, 4, 6, 7]].flip(0, -1))
+    assert torch.equal(one[[0, -1], :3], one[[0, -1], 3:6]), "keyframes are given"
+    assert torch.allclose(one[1:-1, 3:6], plain["targets"])
+    (kept,) = (tmp_path / "kept").iterdir()
+    kept.write_bytes(b"damaged")
+    assert torch.equal(objective._sequence(plain), one)
+    assert asked == [1, 1]
+
+
+def test_examples_are_turned_in_every_way(tmp_path: Path) -> None:
+    objective = RefineObjective(Refiner(TINY["refiner"]), yardsticks.build("copy"), SIDE, tmp_path)
+    stretch = CLIPS.stretch(0, 0, 2, FRAMES)
+    rows = [objective.prepare(stretch, np.random.default_rng(n)) for n in range(40)]
+    ways = {(bool(row["backwards"]), bool(row["mirrored"])) for row in rows}
+    assert len(ways) == 4
+    assert len({tuple(row["channels"].tolist()) for row in rows}) == 6

@@ -58,6 +58,7 @@ def test_a_training_that_stops_goes_on_as_if_it_had_not(order: Order, tmp_path: 
     while next(steps).step < 2:
         pass
     steps.close()
+    assert (parts.folder / "painted").exists()
     assert [step.step for step in go_on(parts, order)] == [3]
     one, two = (load_file(run.folder / "state.safetensors") for run in (whole, parts))
     assert one.keys() == two.keys()
@@ -66,6 +67,7 @@ def test_a_training_that_stops_goes_on_as_if_it_had_not(order: Order, tmp_path: 
     log = [json.loads(line) for line in (whole.folder / "log.jsonl").read_text().splitlines()]
     assert log[1] == {"stage": "time", "step": 0, "score": 5.0}
     assert (whole.folder / "samples" / "time-000003.png").is_file()
+    assert not (whole.folder / "painted").exists(), "what only the training needed is gone"
 
 
 def test_weights_that_refine_nothing_are_not_kept(

@@ -135,7 +135,7 @@ def command(
     from anicolor.temporal.refiner import wanted
 
     started = time.monotonic()
-    _check_form(result, truth, lines, model, data)
+    _check_form(result, truth, lines, model, data, refine=bool(more["refine"] or more["refiner"]))
     if model is not None and shots not in _SHOTS:
         raise InputError(f"--shots {shots} lists one film: with --model it is {' or '.join(_SHOTS)}")
     if html is not None:
@@ -170,10 +170,12 @@ def command(
 
 
 def _check_form(
-    result: Path | None, truth: Path | None, lines: Path | None, model: str | None, data: str | None
+    result: Path | None, truth: Path | None, lines: Path | None, model: str | None, data: str | None, *, refine: bool
 ) -> None:
     if model is None and data is not None:
         raise InputError("--data is what a model paints: give --model too")
+    if model is None and refine:
+        raise InputError("--refine and --refiner are for what --model paints: give --model too")
     if model is None and result is None:
         raise InputError("expected PRED, a painted film, or --model with --data: see anicolor eval --help")
     if model is not None and data is None:

@@ -89,8 +89,11 @@ def command(
         order = Order(**{**found, "data": tuple(found["data"])})  # type: ignore[arg-type]
         stages = order.stages()
     else:
-        if init is not None and not init.is_file():
-            raise InputError(f"{init}: no such weights file: expected a .safetensors file written by anicolor train")
+        for path in (init, weights):
+            if path is not None and not path.is_file():
+                raise InputError(
+                    f"{path}: no such weights file: expected a .safetensors file written by anicolor train"
+                )
         check_shares(order, team)
         if team.leads:
             run.start(asdict(order))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from anicolor.errors import AnicolorError, InputError
 from anicolor.media.atomic import write_bytes
-from anicolor.models.catalog import Entry, entry
+from anicolor.models.catalog import CATALOG, Entry, entry
 from anicolor.models.colorizer import Colorizer
 
 __all__ = ["load_colorizer", "load_weights", "read_header", "save_weights"]
@@ -82,10 +82,10 @@ def load_weights(path: Path, model: str, build: Callable[[str, dict[str, object]
     """
     header, tensors = _read(path)
     if header.get("model") != model:
-        raise AnicolorError(
-            f"{path}: expected weights of {model}, found those of {header.get('model')}:"
-            f" use --model {header.get('model')} or other weights"
-        )
+        found = header.get("model")
+        both = {model, found} <= {known.name for known in CATALOG}
+        cure = f"use --model {found} or other weights" if both else "take other weights"
+        raise AnicolorError(f"{path}: expected weights of {model}, found those of {found}: {cure}")
     try:
         built = build(model, json.loads(header["settings"]))
     except (TypeError, ValueError) as error:

@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-__all__ = ["PatchDiscriminator", "RefinerSettings", "TemporalShift", "TimeNetwork"]
+__all__ = ["MARGIN", "PatchDiscriminator", "RefinerSettings", "TemporalShift", "TimeNetwork"]
 
 _INPUTS = 5  # channels: colours, lines, confidence
+MARGIN = 2  # frames at both ends of a window that only show the others what is there
 _DILATIONS = (2, 4, 8, 16)
 _SHIFTED = 4  # one channel in so many comes from the picture before, as many from the one after
 _SLOPE = 0.2
@@ -29,6 +30,10 @@ class RefinerSettings:
     widths: tuple[int, int, int] = (64, 128, 256)
     skips: bool = False
     window: int = 8
+
+    def __post_init__(self) -> None:
+        if self.window <= 2 * MARGIN:
+            raise ValueError(f"window: expected more than {2 * MARGIN} frames, got {self.window}")
 
     @property
     def size_multiple(self) -> int:
@@ -65,7 +70,8 @@ class _Gated(nn.Module):
 
     def __init__(self, narrow: int, wide: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> None:
         super().__init__()
-        self.shift = TemporalShift(narrow)
+        # Not of a picture's own channels: half of a picture would be that of another time.
+        self.shift = nn.Identity() if narrow == _INPUTS else TemporalShift(narrow)
         around = dilation * (kernel - 1) // 2
         self.convolution = spectral_norm(nn.Conv2d(narrow, 2 * wide, kernel, stride, around, dilation))
         self.norm = nn.InstanceNorm2d(wide, affine=True)
@@ -125,7 +131,7 @@ class PatchDiscriminator(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         widths = (4, width, 2 * width, 4 * width, 4 * width)
-        self.shifts = nn.ModuleList(TemporalShift(narrow) for narrow in widths)
+        self.shifts = nn.ModuleList((nn.Identity(), *(TemporalShift(narrow) for narrow in widths[1:])))
         self.convolutions = nn.ModuleList(
             spectral_norm(nn.Conv2d(narrow, wide, 4, stride=2, padding=1)) for narrow, wide in pairwise(widths)
         )

@@ -110,7 +110,7 @@ class RefineObjective(Objective[Stretch]):
         number = int(row["number"])
         path = self.kept / f"{number:06d}.safetensors"
         try:
-            levels = load(path.read_bytes())["levels"].to(self.colorizer.device)
+            levels = load(path.read_bytes())["levels"].to(row["lines"].device)
         except (OSError, SafetensorError, KeyError):
             levels = (torch.cat(painted(self.colorizer, row, number), dim=1) * 255).round().byte()
             with write_errors(self.kept):
@@ -124,7 +124,7 @@ def prepared(stretch: Stretch, side: int, *, tracked: bool) -> dict[str, Tensor]
     """Return frames and references, whole, in squares of ``side`` pixels; colours in [-1, 1]. ``tracked``: and flows.
 
     ``targets`` ``[T, 3, H, W]``, ``references`` ``[K, 3, H, W]``, ``lines`` ``[T, 1, H, W]``, ``reference_lines``
-    ``[K, 1, H, W]``, ``tracks`` ``[T, K, 2, H, W]``.
+    ``[K, 1, H, W]``, ``places`` ``[K + T]``, ``tracks`` ``[T, K, 2, H, W]``.
     """
     colours = square(torch.cat((stretch.references, stretch.targets)), side, paper=False)
     drawings = square(stretch.drawings, side, paper=True)
@@ -135,6 +135,7 @@ def prepared(stretch: Stretch, side: int, *, tracked: bool) -> dict[str, Tensor]
         "references": 2 * colours[:count] - 1,
         "lines": drawings[frames],
         "reference_lines": drawings[ends],
+        "places": torch.tensor(stretch.places),
     }
     if tracked:
         row["tracks"] = torch.stack([passage_tracks(drawings, at, ends) for at in frames])
@@ -143,19 +144,19 @@ def prepared(stretch: Stretch, side: int, *, tracked: bool) -> dict[str, Tensor]
 
 def painted(colorizer: Colorizer, row: Mapping[str, Tensor], seed: int) -> tuple[Tensor, Tensor]:
     """Return the colours ``[T, 3, H, W]``, in [0, 1], of a prepared stretch, and their confidence ``[T, 1, H, W]``."""
-    lines, traits = row["lines"], colorizer.traits
-    references = tuple(
+    lines, traits, places = row["lines"], colorizer.traits, row["places"].tolist()
+    count = len(row["references"])
+    given = [
         Reference(place, (image + 1) / 2, line)
-        for place, image, line in zip((0, len(lines) + 1), row["references"], row["reference_lines"], strict=True)
-    )[: traits.keyframes]
-    window = len(lines) if traits.alone else traits.window
+        for place, image, line in zip(places[:count], row["references"], row["reference_lines"], strict=True)
+    ]
     colours, sure = [], []
-    for start in range(0, len(lines), window):
-        part = slice(start, start + window)
+    for number, place in enumerate(places[count:]):
+        nearest = sorted(sorted(range(count), key=lambda n: abs(given[n].index - place))[: traits.keyframes])
+        part = slice(number, number + 1)
         nothing = lines.new_zeros(0, 3, *lines.shape[-2:])
-        tracks = row["tracks"][part, : traits.keyframes] if traits.tracked else None
-        seeds = tuple(range(seed + start, seed + start + len(lines[part])))
-        request = Request(lines[part], references, start + 1, seeds, nothing, tracks)
+        tracks = row["tracks"][part, nearest] if traits.tracked else None
+        request = Request(lines[part], tuple(given[n] for n in nearest), place, (seed + number,), nothing, tracks)
         made = colorizer.colorize(request, FrameNoise(0))
         colours.append(made.frames.clamp(0, 1))
         sure.append(torch.ones_like(lines[part]) if made.confidence is None else made.confidence)

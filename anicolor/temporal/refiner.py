@@ -15,7 +15,7 @@ from anicolor.frames import FrameRange
 from anicolor.models.colorizer import Reference
 from anicolor.models.weights import load_weights, read_header
 from anicolor.models.windows import DTYPES, Precision, pad
-from anicolor.temporal.network import RefinerSettings, TimeNetwork
+from anicolor.temporal.network import MARGIN, RefinerSettings, TimeNetwork
 from anicolor.temporal.sight import Sight, Thing
 
 __all__ = ["PRESETS", "REFINER", "SHIPPED", "TINY", "Refiner", "build", "load_refiner", "refined", "wanted", "windows"]
@@ -33,8 +33,6 @@ REFINER = "refiner-small"
 
 SHIPPED: Path | None = None
 """Its shipped weights, if any."""
-
-_MARGIN = 2  # frames at both ends of a window that only show the others what is there
 
 
 class Refiner:
@@ -113,9 +111,9 @@ def windows(length: int, window: int) -> Iterator[tuple[FrameRange, FrameRange]]
     """
     done = 0
     while done < length:
-        start = max(0, min(done - _MARGIN, length - window))
+        start = max(0, min(done - MARGIN, length - window))
         stop = min(length, start + window)
-        kept = stop if stop == length else stop - _MARGIN
+        kept = stop if stop == length else stop - MARGIN
         yield FrameRange(start, stop), FrameRange(done, kept)
         done = kept
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 import cv2
@@ -198,7 +197,10 @@ def train_stage(
         step = position.step
         run.restore(modules, dict(optimizers))
     elif team.leads and (order.init or trainee.beats):
-        best = (validate if order.init else to_beat)(trainee, averages, unseen)
+        best = max(
+            validate(trainee, averages, unseen) if order.init else float("-inf"),
+            to_beat(trainee, averages, unseen) if trainee.beats else float("-inf"),
+        )
         run.log(stage=recipe.stage, step=0, score=best)
         yield Progress(recipe.stage, 0, recipe.steps, score=best)
     team.align(modules.values())
@@ -256,17 +258,16 @@ def _undisturbed() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    waiting: list[tuple[int, FrameType | None]] = []
-    before = {sent: signal.signal(sent, lambda *heard: waiting.append(heard)) for sent in _STOPS}
+    waiting: list[int] = []
+    ours = [sent for sent in _STOPS if signal.getsignal(sent) is not None]  # None: not set from Python
+    before = {sent: signal.signal(sent, lambda number, _: waiting.append(number)) for sent in ours}
     try:
         yield
     finally:
         for sent, handler in before.items():
             signal.signal(sent, handler)
-        for number, frame in waiting:
-            told = before[signal.Signals(number)]
-            if callable(told):
-                told(number, frame)
+        for number in waiting:
+            signal.raise_signal(number)
 
 
 def _turns(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
-from math import ceil
+from math import ceil, lcm
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any, Generic
@@ -135,8 +135,8 @@ class RefinerTrainee(Trainee[Stretch]):
         self.refiner, self.colorizer, self.pool, self.kept = refiner, colorizer, pool, kept
         self.settings, self.networks = refiner.settings, refiner.networks
         self.references, self.targets = 2, refiner.settings.window
-        self.size_multiple = max(refiner.settings.size_multiple, colorizer.traits.size_multiple)
-        self._given: dict[tuple[int, int], tuple[dict[str, Tensor], Tensor, Tensor]] = {}
+        self.size_multiple = lcm(refiner.settings.size_multiple, colorizer.traits.size_multiple)
+        self._given: dict[tuple[ClipSource, int], tuple[dict[str, Tensor], Tensor, Tensor]] = {}
 
     def to(self, device: torch.device) -> RefinerTrainee:
         self.refiner.to(device)
@@ -164,11 +164,12 @@ class RefinerTrainee(Trainee[Stretch]):
 
     def _judged(self, source: ClipSource, number: int) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Return a stretch, and what the colorizer makes of it: always the same, and so made once."""
-        key = id(source), number
+        key = source, number
         if key not in self._given:
             stretch = source.stretch(0, number, self.references, self.targets)
             row = prepared(stretch, _JUDGED, tracked=self.colorizer.traits.tracked)
             colours, confidence = painted(self.colorizer, row, number)
+            row.pop("tracks", None)  # large, and not needed again
             self._given[key] = row, colours.cpu(), confidence.cpu()
         return self._given[key]
 

@@ -95,7 +95,7 @@ def test_models_json(anicolor):
         assert total == sum(parts)
         assert {"window", "keyframes", "anchors", "size_multiple", "steps"} <= set(model["traits"])
     counts = {refiner["name"]: refiner["parameters"] for refiner in facts["refiners"]}
-    assert counts == {"refiner": 6_220_798, "refiner-small": 440_950}
+    assert counts == {"refiner": 6_220_792, "refiner-small": 440_944}
     assert (outcome.code, outcome.err) == (0, "")
 
 

@@ -74,6 +74,12 @@ def test_weights_of_something_else(colorize, film, keyframes, out, trained, weig
     assert "give one of them" in done.err
 
 
+def test_what_is_scored_only_cannot_be_refined(anicolor, film, trained):
+    done = anicolor("eval", film, "--cdc", "--refiner", trained)
+    assert done.code == USAGE
+    assert "give --model too" in done.err
+
+
 def test_a_run_goes_on_with_the_same_refiner_only(colorize, monkeypatch, film, keyframes, out, trained):
     from anicolor.media.write import ImageSink
 

@@ -106,14 +106,14 @@ def test_a_stretch_is_painted_once_and_turned_around_with_all_that_belongs_to_it
     turned = objective._sequence(
         plain | {"backwards": torch.tensor(True), "mirrored": torch.tensor(True), "channels": torch.tensor([2, 0, 1])}
     )
-    assert asked == [1]
+    assert len(asked) == FRAMES
     assert torch.equal(turned, one[:, [2, 0, 1, 5, 3, 4, 6, 7]].flip(0, -1))
     assert torch.equal(one[[0, -1], :3], one[[0, -1], 3:6]), "keyframes are given"
     assert torch.allclose(one[1:-1, 3:6], plain["targets"])
     (kept,) = (tmp_path / "kept").iterdir()
     kept.write_bytes(b"damaged")
     assert torch.equal(objective._sequence(plain), one)
-    assert asked == [1, 1]
+    assert len(asked) == 2 * FRAMES
 
 
 def test_examples_are_turned_in_every_way(tmp_path: Path) -> None:

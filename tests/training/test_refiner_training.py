@@ -12,12 +12,14 @@ from safetensors.torch import load_file
 from anicolor.data.clips import draw_clips
 from anicolor.data.synthetic import DrawnSettings
 from anicolor.errors import InputError
+from anicolor.lines.distance import without_ink
 from anicolor.temporal import refiner
 from anicolor.temporal.refiner import load_refiner
 from anicolor.training import loop
-from anicolor.training.loop import Order, Progress, train
+from anicolor.training.loop import Order, Progress, to_beat, train
 from anicolor.training.run import Run
 from anicolor.training.team import Team
+from anicolor.training.trainee import trainee_of
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,6 +41,32 @@ def order(tmp_path_factory: pytest.TempPathFactory) -> Order:
 def _judged(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "VALIDATION", loop.clip_source(order.data))
     monkeypatch.setattr(loop, "to_beat", lambda *_: 5.0)
+
+
+def test_what_is_to_beat_are_the_colorizers_own_frames(order: Order, tmp_path: Path) -> None:
+    """``copy`` gives each frame its nearest keyframe, as it does in a film."""
+    trainee, source = trainee_of(order, tmp_path), loop.clip_source(order.data)
+    one = trainee.painting(source, 0)
+    stretch = source.stretch(0, 0, 2, 8)
+    keyframes, frames = stretch.places[:2], stretch.places[2:]
+    paint = without_ink(one.references, trainee._judged(source, 0)[0]["reference_lines"])
+    for given, lines, frame in zip(one.given, one.lines, frames, strict=True):
+        nearest = 0 if abs(keyframes[0] - frame) <= abs(keyframes[1] - frame) else 1
+        assert torch.allclose(given, (paint[nearest] * lines).clamp(0, 1), atol=1e-5)
+    assert not torch.equal(one.given, one.painted)
+    errors = (one.given - one.truth).square().mean(dim=(1, 2, 3))
+    assert to_beat(trainee, {}, source, examples=1) == pytest.approx(float((-10 * errors.log10()).mean()))
+
+
+def test_adapted_weights_must_refine_too(order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = started(tmp_path / "run", order)
+    go_on(run, order)
+    monkeypatch.setattr(loop, "to_beat", lambda *_: 99.0)
+    adapting = replace(order, init=str(run.best))
+    adapted = started(tmp_path / "adapted", adapting)
+    first, *_ = go_on(adapted, adapting)
+    assert (first.step, first.score) == (0, 99.0)
+    assert not adapted.best.exists()
 
 
 def go_on(run: Run, order: Order) -> list[Progress]:

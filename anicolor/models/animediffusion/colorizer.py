@@ -57,7 +57,8 @@ class AnimeColorizer(Colorizer):
         steps, count = steps or self.traits.steps, len(request.lines)
         lines = request.lines.to(self.device)
         if self.settings.extracted:
-            lines = xdog(lines.expand(-1, 3, -1, -1).cpu(), _STYLE).to(self.device)
+            with torch.autocast("cpu", enabled=False):  # the threshold is a step: it wants whole precision
+                lines = xdog(lines.expand(-1, 3, -1, -1).cpu(), _STYLE).to(self.device)
         image = (2 * reference.image.to(self.device) - 1).expand(count, -1, -1, -1)
         denoise = bound(self.network, 2 * lines - 1, image)
         shape = 3, *lines.shape[-2:]

@@ -106,3 +106,10 @@ def test_gradients_go_through_all_steps_and_none_through_the_inversion(inverted:
     turn.loss.backward()
     assert graded == [False] * 3 * inverted + [True] * 3
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in made.network.parameters())
+
+
+def test_lines_are_extracted_in_whole_precision() -> None:
+    made = colorizer(extracted=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        frames = made.colorize(request(), FrameNoise(0), steps=1).frames
+    assert torch.isfinite(frames).all()

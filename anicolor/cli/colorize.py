@@ -182,7 +182,7 @@ def command(
             console.note(f"note: {remark}", quiet=quiet)
         facts = _facts(source, plan, out)
         facts |= {"model": model, "weights": str(weights or entry(model).supply), "device": str(colorizer.device)}
-        facts["refined"] = refined_by is not None
+        facts["refiner"] = "none" if refined_by is None else str(refiner or "shipped")
         facts |= {"steps": colorizer.traits.steps and (steps or colorizer.traits.steps), "seed": seed}
         if report:
             facts["report"] = str(beside(out, "report", ".json"))
@@ -246,5 +246,6 @@ def _show(facts: dict[str, Any], *, as_json: bool) -> None:
     console.print_table(("shot", "start", "stop", "drawings", "keyframes"), rows)
     width, height = facts["size"]
     click.echo(
-        f"{facts['frames']} frames, {facts['model']} at {width}x{height} on {facts['device']}, into {facts['output']}"
+        f"{facts['frames']} frames, {facts['model']}{'' if facts['refiner'] == 'none' else ' and a refiner'}"
+        f" at {width}x{height} on {facts['device']}, into {facts['output']}"
     )

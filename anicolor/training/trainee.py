@@ -17,6 +17,7 @@ from anicolor.data.clips import ClipSource, Example, Stretch
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import InputError
 from anicolor.layers.perceptual import PerceptualLoss
+from anicolor.models.cache import digest_of
 from anicolor.models.catalog import DEFAULT, entry
 from anicolor.models.colorizer import Colorizer, Reference, Request
 from anicolor.models.objective import Objective, Shown
@@ -144,7 +145,8 @@ class RefinerTrainee(Trainee[Stretch]):
         return self
 
     def objective(self, recipe: Recipe, perceptual: PerceptualLoss | None) -> Objective[Stretch]:
-        return RefineObjective(self.refiner, self.colorizer, recipe.side, self.kept, perceptual=perceptual)
+        kept = self.kept / digest_of(self.colorizer, recipe.side).hex()[:16]
+        return RefineObjective(self.refiner, self.colorizer, recipe.side, kept, perceptual=perceptual)
 
     def example(self, source: ClipSource, seed: int, number: int) -> Stretch:
         return source.stretch(seed, number % self.pool, self.references, self.targets)
@@ -204,6 +206,6 @@ def _colorizer(order: Order, init: Path | None) -> Colorizer:
         return colorizer
     settings = colorizer.settings
     if order.init or not is_dataclass(settings) or isinstance(settings, type) or not hasattr(settings, "references"):
-        raise InputError(f"{order.init or order.model} takes {taken} keyframes: leave --references out")
+        raise InputError(f"--references {wanted}: {order.init or order.model} is built for {taken}: leave it out")
     built: Colorizer = build(order.model, asdict(settings) | {"references": wanted})
     return built

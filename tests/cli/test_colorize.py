@@ -289,6 +289,7 @@ def test_json(colorize, film, keyframes, out, weights):
         "schema_version": 1,
         "input": str(film),
         "output": str(out),
+        "refiner": "none",
         "model": "opdm-small",
         "weights": str(weights),
         "steps": 1,

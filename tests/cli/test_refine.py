@@ -35,7 +35,7 @@ def test_a_film_is_refined_but_for_its_keyframes(colorize, film, keyframes, tmp_
     plain, refined = tmp_path / "plain", tmp_path / "refined"
     assert colorize(film, keyframes, plain, "--finish", "raw").code == 0
     done = colorize(film, keyframes, refined, "--finish", "raw", "--refiner", trained, "--json")
-    assert json.loads(done.out)["refined"] is True
+    assert json.loads(done.out)["refiner"] == str(trained)
     same = [(a == b).all() for a, b in zip(pixels_of(plain), pixels_of(refined), strict=True)]
     assert same == [True, False, False, True]
     again = tmp_path / "again"
@@ -45,9 +45,11 @@ def test_a_film_is_refined_but_for_its_keyframes(colorize, film, keyframes, tmp_
 
 def test_shipped_weights_refine_unless_told_not_to(colorize, film, keyframes, tmp_path, trained, monkeypatch):
     monkeypatch.setattr(module, "SHIPPED", trained)
-    for name, more, refined in (("on", (), True), ("off", ("--no-refine",), False)):
-        done = colorize(film, keyframes, tmp_path / name, "--json", *more)
-        assert json.loads(done.out)["refined"] is refined
+    for more, told in (((), "shipped"), (("--no-refine",), "none")):
+        done = colorize(film, keyframes, tmp_path / told, "--json", *more)
+        assert json.loads(done.out)["refiner"] == told
+    plan = colorize(film, keyframes, tmp_path / "plan", "--dry-run").out
+    assert "4 frames, opdm-small and a refiner at" in plan
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from anicolor.models.cache import PaintCache
 from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
 from anicolor.models.tracks import GapTracks
 
-__all__ = ["DTYPES", "Precision", "Window", "fit", "network_size", "pad", "paint", "plan", "square"]
+__all__ = ["DTYPES", "Precision", "Window", "anchors_of", "fit", "network_size", "pad", "paint", "plan", "square"]
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -57,7 +57,7 @@ def plan(length: int, keyframes: Sequence[int], traits: Traits) -> tuple[Window,
         start = gap.start
         while start < gap.stop:
             new = _new(FrameRange(start, min(start + traits.window, gap.stop)), keyframes, traits)
-            windows.append(Window(_handed(new, length, traits), new, gap, _anchors(new, keyframes, traits)))
+            windows.append(Window(_handed(new, length, traits), new, gap, anchors_of(new, keyframes, traits)))
             start = new.stop
     return tuple(windows)
 
@@ -209,7 +209,7 @@ def _new(frames: FrameRange, keyframes: Sequence[int], traits: Traits) -> FrameR
     """Return as many of ``frames`` as go into one window: those that are painted alone keep their own anchors."""
     if not traits.alone:
         return frames
-    anchors = [_anchors(FrameRange(frame, frame + 1), keyframes, traits) for frame in frames]
+    anchors = [anchors_of(FrameRange(frame, frame + 1), keyframes, traits) for frame in frames]
     same = next((n for n, found in enumerate(anchors) if found != anchors[0]), len(anchors))
     return FrameRange(frames.start, frames.start + same)
 
@@ -221,7 +221,8 @@ def _handed(new: FrameRange, length: int, traits: Traits) -> FrameRange:
     return FrameRange(max(0, stop - traits.window), stop)
 
 
-def _anchors(new: FrameRange, keyframes: Sequence[int], traits: Traits) -> tuple[int, ...]:
+def anchors_of(new: FrameRange, keyframes: Sequence[int], traits: Traits) -> tuple[int, ...]:
+    """Return which of the sorted ``keyframes`` a model with these ``traits`` is given for the frames ``new``."""
     after = bisect_left(keyframes, new.start)
     if traits.anchors == "between":
         keyframes = keyframes[max(after - 1, 0) : after + 1]

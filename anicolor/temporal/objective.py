@@ -15,12 +15,13 @@ from torch import Tensor
 
 from anicolor.data.clips import Stretch
 from anicolor.diffusion.noise import FrameNoise
+from anicolor.frames import FrameRange
 from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.media.atomic import write_bytes, write_errors
 from anicolor.models.colorizer import Colorizer, Reference, Request
 from anicolor.models.objective import Batch, Objective, Turn
 from anicolor.models.tracks import passage_tracks
-from anicolor.models.windows import square
+from anicolor.models.windows import anchors_of, square
 from anicolor.temporal.network import PatchDiscriminator
 from anicolor.temporal.refiner import Refiner
 
@@ -150,9 +151,10 @@ def painted(colorizer: Colorizer, row: Mapping[str, Tensor], seed: int) -> tuple
         Reference(place, (image + 1) / 2, line)
         for place, image, line in zip(places[:count], row["references"], row["reference_lines"], strict=True)
     ]
+    keyframes = sorted(set(places[:count]))  # one that stands alone is there twice
     colours, sure = [], []
     for number, place in enumerate(places[count:]):
-        nearest = sorted(sorted(range(count), key=lambda n: abs(given[n].index - place))[: traits.keyframes])
+        nearest = [places.index(anchor) for anchor in anchors_of(FrameRange(place, place + 1), keyframes, traits)]
         part = slice(number, number + 1)
         nothing = lines.new_zeros(0, 3, *lines.shape[-2:])
         tracks = row["tracks"][part, nearest] if traits.tracked else None

@@ -277,7 +277,6 @@ def _paint_shot(
         Look(inks.colours(), paints.colours()), settings.finish, settings.gap, settings.model, settings.trace
     )
     window = _Reader(film, holds, size, settings)
-    ordinals = [hold.frames.start for hold in holds]
     noise = FrameNoise(settings.seed)
     colorizer, refiner = networks.colorizer, networks.refiner
     painted = paint(
@@ -286,7 +285,7 @@ def _paint_shot(
         window.lines,
         references,
         noise,
-        ordinals=ordinals,
+        shot=plan.shot.frames.start,
         steps=settings.steps,
         most=settings.references,
         batch=settings.batch or (_GPU_BATCH if colorizer.device.type == "cuda" else 1),

@@ -99,7 +99,7 @@ def paint(
     references: Mapping[int, Reference],
     noise: FrameNoise,
     *,
-    ordinals: Sequence[int] | None = None,
+    shot: int = 0,
     steps: int | None = None,
     most: int | None = None,
     batch: int = 1,
@@ -109,11 +109,11 @@ def paint(
     """Yield the colours of every frame of a shot that is no keyframe, on the CPU: its range, ``[T, 3, H, W]``.
 
     ``lines`` returns the lines ``[T, 1, H, W]`` of a range; they and ``references`` have one size, any at all.
-    ``ordinals`` are the film's own of the shot's frames (None: they count from 0): noise belongs to the frames of the
-    film. ``most`` references are used for each, the nearest (None: as many as the model takes). ``batch`` frames are
-    painted at once by models that paint each on its own. With a ``precision`` below ``float32`` the networks calculate
-    in it where torch's autocast does. Frames that ``cache`` has, of models that paint
-    each on its own, are not painted again.
+    ``shot`` names the shot for its noise (its first frame in the film): all its frames have the same, so that what is
+    still stays so. ``most`` references are used for each, the nearest (None: as many as the model takes). ``batch``
+    frames are painted at once by models that paint each on its own. With a ``precision`` below ``float32`` the
+    networks calculate in it where torch's autocast does. Frames that ``cache`` has, of models that paint each on its
+    own, are not painted again.
     """
     traits = colorizer.traits
     traits = replace(traits, keyframes=min(traits.keyframes, most or traits.keyframes))
@@ -133,10 +133,9 @@ def paint(
 
     for window in plan(length, sorted(references), traits):
         anchors = tuple(padded[anchor] for anchor in window.anchors)
-        seeds = tuple(index if ordinals is None else ordinals[index] for index in window.frames)
         if cache and traits.alone and (known is None or not known.holds(window)):
             known = _Gap(window, cache.gap(_one_by_one(lines, window.gap), anchors, window.gap.start))
-        kept = known.recall(cache, window, seeds) if cache and known else None
+        kept = known.recall(cache, window, shot) if cache and known else None
         if kept is not None:
             yield window.new, kept
             continue
@@ -149,7 +148,7 @@ def paint(
             lines=art,
             references=anchors,
             first=window.frames.start,
-            seeds=seeds,
+            seeds=(shot,) * len(window.frames),
             painted=painted,
             tracks=tracker.to(window.frames, art) if tracker else None,
         )
@@ -165,7 +164,7 @@ def paint(
         cropped = ..., slice(height), slice(width)
         done = Colours(colours[cropped], None if confidence is None else confidence[cropped])
         if cache and known:
-            known.keep(cache, window, seeds, done)
+            known.keep(cache, window, shot, done)
         yield window.new, done
 
 
@@ -179,26 +178,21 @@ class _Gap:
     def holds(self, window: Window) -> bool:
         return (window.gap, window.anchors) == (self.first.gap, self.first.anchors)
 
-    def recall(self, cache: PaintCache, window: Window, seeds: Sequence[int]) -> Colours | None:
+    def recall(self, cache: PaintCache, window: Window, seed: int) -> Colours | None:
         """Return the colours of the window's new frames, if all of them were kept."""
-        found = [cache.get(self.key, frame, seed) for frame, seed in self._new(window, seeds)]
+        found = [cache.get(self.key, frame - window.gap.start, seed) for frame in window.new]
         if any(one is None for one in found):
             return None
         frames = [one.frames for one in found if one]
         sure = [one.confidence for one in found if one and one.confidence is not None]
         return Colours(torch.cat(frames), torch.cat(sure) if sure else None)
 
-    def keep(self, cache: PaintCache, window: Window, seeds: Sequence[int], colours: Colours) -> None:
+    def keep(self, cache: PaintCache, window: Window, seed: int, colours: Colours) -> None:
         """Keep the colours of the window's new frames."""
-        for place, (frame, seed) in enumerate(self._new(window, seeds)):
+        for place, frame in enumerate(window.new):
             one = slice(place, place + 1)
             sure = None if colours.confidence is None else colours.confidence[one]
-            cache.put(self.key, frame, seed, Colours(colours.frames[one], sure))
-
-    def _new(self, window: Window, seeds: Sequence[int]) -> list[tuple[int, int]]:
-        """Return each new frame, counted from the gap, and its seed."""
-        by_frame = dict(zip(window.frames, seeds, strict=True))
-        return [(frame - window.gap.start, by_frame[frame]) for frame in window.new]
+            cache.put(self.key, frame - window.gap.start, seed, Colours(colours.frames[one], sure))
 
 
 def _one_by_one(lines: Callable[[FrameRange], Tensor], frames: FrameRange) -> Iterator[Tensor]:

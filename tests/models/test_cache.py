@@ -24,7 +24,7 @@ def asked(monkeypatch):
     paint = OpdmColorizer.colorize
 
     def watched(self, request, noise, steps=None):
-        seen.extend(request.seeds)
+        seen.extend(range(request.first, request.first + len(request.lines)))
         return paint(self, request, noise, steps)
 
     monkeypatch.setattr(OpdmColorizer, "colorize", watched)

@@ -166,8 +166,8 @@ def test_frames_of_a_batch_keep_their_own_references(anchors, most):
     for batch in (1, 4, 8):
         recorder = Recorder(Traits(window=1, keyframes=3, anchors=anchors, alone=True))
         painted_by(recorder, lines, references, most=most, batch=batch)
-        asked = ((seed, r.references) for r in recorder.requests for seed in r.seeds)
-        of_frames.append({seed: [reference.index for reference in given] for seed, given in asked})
+        asked = ((r.first + place, r.references) for r in recorder.requests for place in range(len(r.lines)))
+        of_frames.append({frame: [reference.index for reference in given] for frame, given in asked})
         assert max(len(request.lines) for request in recorder.requests) <= batch
     assert of_frames[0] == of_frames[1] == of_frames[2]
 
@@ -209,12 +209,11 @@ def test_confidence_goes_with_the_colours():
             assert torch.equal(made.confidence, torch.ones_like(lines[new.start : new.stop])), "2 is clamped to 1"
 
 
-def test_noise_belongs_to_the_frames_of_the_film():
+def test_all_frames_of_a_shot_have_its_noise():
     lines, references = a_shot()
     recorder = Recorder(Traits(window=3, keyframes=2))
-    painted_by(recorder, lines, references, ordinals=range(100, 200))
-    seeds = [seed for request in recorder.requests for seed in request.seeds]
-    assert seeds == [100 + index for index in range(9) if index not in references]
+    painted_by(recorder, lines, references, shot=100)
+    assert {seed for request in recorder.requests for seed in request.seeds} == {100}
     assert [request.first for request in recorder.requests] == [1, 4, 6]
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALEXNET",
     "INCEPTION",
+    "PSC",
     "RAFT",
     "VGG19",
     "Pretrained",
@@ -30,7 +31,7 @@ class Pretrained:
     what: str
     file: str
     source: str
-    option: str
+    option: str = ""
 
 
 _TORCH = "https://download.pytorch.org/models/"
@@ -42,6 +43,12 @@ INCEPTION = Pretrained(
     "weights-inception-2015-12-05-6726825d.pth",
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/",
     "--fid-weights",
+)
+
+PSC = Pretrained(
+    "the weights of photo-sketch correspondence, with a ResNet-101",
+    "psc_resnet101.pth.tar",
+    "https://photo-sketch-correspondence-6k.s3.amazonaws.com/",
 )
 
 _Network = TypeVar("_Network", bound="nn.Module")
@@ -58,15 +65,16 @@ def find_pretrained(weights: Pretrained, path: Path | None = None) -> Path:
     cached = Path(hub.get_dir()) / "checkpoints" / weights.file
     found = path or cached
     if not found.is_file():
+        named = f"give it with {weights.option}, or " if weights.option else ""
         raise InputError(
             f"{found}: no such file: expected {weights.what}: get {weights.source}{weights.file}"
-            f" and give it with {weights.option}, or put it into {cached.parent}"
+            f" and {named}put it into {cached.parent}"
         )
     return found
 
 
 def read_pretrained(weights: Pretrained, path: Path | None = None) -> dict[str, Tensor]:
-    """Return the tensors of ``weights``.
+    """Return the tensors of ``weights``: of the file, or of its ``state_dict`` where a training left more in it.
 
     Raises:
         InputError: as :func:`find_pretrained`.
@@ -79,6 +87,8 @@ def read_pretrained(weights: Pretrained, path: Path | None = None) -> dict[str, 
         state = torch.load(found, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's unpickler raises whatever the damage comes to: KeyError, IndexError ...
         raise AnicolorError(f"{found}: damaged, or not {weights.what}: take a whole copy") from error
+    if isinstance(state, dict):
+        state = state.get("state_dict", state)
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise AnicolorError(f"{found}: expected a state dict with {weights.what}, found something else")
     return state

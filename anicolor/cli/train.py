@@ -97,14 +97,12 @@ def command(
         check_shares(order, team)
         if team.leads:
             run.start(asdict(order))
-    if order.vgg is None:
-        console.note("note: no --vgg weights: the perceptual term is off", quiet=quiet)
     titles = ", ".join(f"{row.stage} {row.steps} steps" for row in stages)
     where = f"{team.count} processes on {team.device.type}" if team.count > 1 else str(team.device)
     console.note(f"{order.model} on {where}, into {run.folder}: {titles}", quiet=quiet)
     with closing(team), console.bar("train", sum(row.steps for row in stages), quiet=quiet) as move:
         before = {row.stage: sum(r.steps for r in stages[:n]) for n, row in enumerate(stages)}
-        for step in train(run, order, team, workers):
+        for step in train(run, order, team, workers, lambda note: console.note(f"note: {note}", quiet=quiet)):
             if step.losses:
                 move(before[step.stage] + step.step, f"{step.stage} loss {step.losses['loss']:.4f}")
             if step.score is not None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
 import torch
 from diffusers import DDIMScheduler
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 __all__ = ["Denoise", "Prediction", "Schedule"]
+
+_KEPT = 4  # steps whose gradients are found without calculating them again
 
 Prediction = Literal["epsilon", "sample"]
 Denoise = Callable[[Tensor, Tensor], Tensor]
@@ -56,6 +60,9 @@ class Schedule:
     ) -> Tensor:
         """Return pictures in [-1, 1], denoised from ``noise`` ``[B, 3, H, W]`` in ``steps`` DDIM steps.
 
+        Gradients go through all of them. From five steps on, what a step calculated is not kept for its gradient but
+        calculated again: memory is that of one step, for a third more time.
+
         With ``eta`` above 0 each step takes noise out of the picture and puts fresh noise in (Song et al., equation
         16; 1 is DDPM's share): ``fresh`` returns that of a step, counted from 0, ``[B, 3, H, W]``.
 
@@ -66,6 +73,8 @@ class Schedule:
             raise ValueError("eta above 0 needs fresh noise")
         times, levels = self._times(steps)
         noisy = noise
+        if steps > _KEPT and torch.is_grad_enabled():
+            denoise = partial(checkpoint, denoise, use_reentrant=False)
         # Our own step: diffusers' goes T // steps time steps down, past the next of ``times`` where that does not
         # divide T, and leaves noise in the picture at the end.
         for number, (step, (here, there)) in enumerate(zip(times, pairwise(levels), strict=True)):

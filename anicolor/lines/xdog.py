@@ -21,7 +21,7 @@ from torch.nn.functional import pad
 from anicolor.errors import InputError
 from anicolor.frames import check_frames
 
-__all__ = ["DEFAULT", "PRESETS", "XDoG", "response", "xdog", "xdog_preset"]
+__all__ = ["DEFAULT", "PRESETS", "XDoG", "response", "restyle", "xdog", "xdog_preset"]
 
 _Plane: TypeAlias = npt.NDArray[Any]
 
@@ -81,6 +81,12 @@ def xdog(frames: Tensor, settings: XDoG | None = None) -> Tensor:
     if settings.phi >= _STEP:
         return _step(excess)
     return excess.clamp_(max=0).mul_(settings.phi).tanh_().add_(1)
+
+
+def restyle(lines: Tensor, settings: XDoG) -> Tensor:
+    """Return line art ``[T, 1, H, W]`` as XDoG draws it, on its own device."""
+    with torch.autocast("cpu", enabled=False):  # the threshold is a step: it wants whole precision
+        return xdog(lines.expand(-1, 3, -1, -1).cpu(), settings).to(lines.device)
 
 
 def response(frames: Tensor, settings: XDoG) -> Tensor:

@@ -49,6 +49,8 @@ _DEEP = "Deep Line Art Video Colorization with a Few References"
 
 _ANIME = "AnimeDiffusion: Anime Face Line Drawing Colorization via Diffusion Models"
 
+_PSC = "Sketch Colorization Using Diffusion Models and Photo-Sketch Correspondence"
+
 CATALOG = (
     Entry("opdm-small", "opdm", _OPDM, "Apache-2.0", "opdm-small.safetensors"),
     Entry("opdm", "opdm", _OPDM, "Apache-2.0"),
@@ -56,6 +58,8 @@ CATALOG = (
     Entry("deepcolorization", "deepcolorization", _DEEP, "Apache-2.0"),
     Entry("animediffusion-small", "animediffusion", _ANIME, "Apache-2.0"),
     Entry("animediffusion", "animediffusion", _ANIME, "Apache-2.0"),
+    Entry("pscdiffusion-small", "pscdiffusion", _PSC, "Apache-2.0"),
+    Entry("pscdiffusion", "pscdiffusion", _PSC, "Apache-2.0"),
     Entry("copy", "yardsticks", "yardstick: nearest keyframe", "Apache-2.0", learned=False),
     Entry("flow", "yardsticks", "yardstick: nearest keyframe, warped by optical flow", "Apache-2.0", learned=False),
     Entry("region", "yardsticks", "yardstick: regions in their most frequent colour", "Apache-2.0", learned=False),

@@ -60,7 +60,7 @@ class Request:
     """One window to paint.
 
     ``lines`` is ``[T, 1, H, W]``; ``references`` are in time order; ``first`` is the index of the first frame in the
-    shot; ``seeds`` names each frame for its noise (its ordinal in the film); ``painted`` ``[P, 3, H, W]`` holds
+    shot; ``seeds`` names the noise of each frame (those of a shot share theirs); ``painted`` ``[P, 3, H, W]`` holds
     the colours painted just before the window. For models whose traits say ``tracked``, ``tracks`` ``[T, K, 2, H, W]``
     is the flow in pixels from each frame to each reference, found through the frames between.
     """
@@ -99,6 +99,8 @@ class Colorizer(ABC):
     traits: Traits
     settings: object
     """A frozen dataclass: the sizes of the networks, kept in their weights file."""
+    remarks: tuple[str, ...] = ()
+    """What a user should know of how it was built, a line each."""
 
     @property
     @abstractmethod

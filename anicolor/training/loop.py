@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -101,10 +101,13 @@ class Order:
         )
 
 
-def train(run: Run, order: Order, team: Team, workers: int = 1) -> Iterator[Progress]:
+def train(
+    run: Run, order: Order, team: Team, workers: int = 1, tell: Callable[[str], None] | None = None
+) -> Iterator[Progress]:
     """Train every stage of ``order`` from where ``run`` stands, and yield after each optimizer step.
 
-    Every process of ``team`` does, each on its part of the examples; the first alone writes and validates.
+    Every process of ``team`` does, each on its part of the examples; the first alone writes and validates, and tells
+    what a user should know.
 
     Raises:
         InputError: no recipe trains the model; no such data; no such weights; crops that do not fit the model;
@@ -114,13 +117,14 @@ def train(run: Run, order: Order, team: Team, workers: int = 1) -> Iterator[Prog
     torch.manual_seed(order.seed)
     source, held = clip_source(order.data), None
     perceptual = PerceptualLoss(Path(order.vgg)).to(team.device) if order.vgg else None
-    if perceptual is None and team.leads:
-        run.log(note="no VGG19 weights given: the perceptual term is off")
     trainee = trainee_of(order, run.folder / "painted").to(team.device)
+    notes = list(trainee.remarks)
+    if perceptual is None:
+        notes.append("no --vgg weights: the perceptual term is off")
     if order.init:
         source, held = source.parted(trainee.references, trainee.targets)
-        if held is None and team.leads:
-            run.log(note="no clip is long enough to hold frames back: judged on drawn scenes")
+        if held is None:
+            notes.append("no clip is long enough to hold frames back: judged on drawn scenes")
     source.check(trainee.references, trainee.targets)
     check_shares(order, team)
     stages = order.stages()
@@ -129,6 +133,10 @@ def train(run: Run, order: Order, team: Team, workers: int = 1) -> Iterator[Prog
             raise InputError(f"a crop of {row.side} pixels: {row.model} needs a multiple of {trainee.size_multiple}")
     position = run.position()
     done = [row.stage for row in stages].index(position.stage) if position else 0
+    for note in notes if team.leads else ():
+        run.log(note=note)
+        if tell:
+            tell(note)
     for row in stages[done:]:
         objective = trainee.objective(row, perceptual)
         yield from train_stage(run, row, trainee, objective, source, order, team, workers, held)

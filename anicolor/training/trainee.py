@@ -65,6 +65,8 @@ class Trainee(ABC, Generic[Shown]):
     targets: int = 1
     size_multiple: int
     beats: bool = False
+    remarks: tuple[str, ...] = ()
+    """What a user should know of how the networks were built, a line each."""
 
     @abstractmethod
     def to(self, device: torch.device) -> Trainee[Shown]:
@@ -91,7 +93,7 @@ class ColorizerTrainee(Trainee[Example]):
 
     def __init__(self, name: str, colorizer: Colorizer) -> None:
         self.name, self.colorizer = name, colorizer
-        self.settings, self.networks = colorizer.settings, colorizer.networks
+        self.settings, self.networks, self.remarks = colorizer.settings, colorizer.networks, colorizer.remarks
         self.references, self.size_multiple = colorizer.traits.keyframes, colorizer.traits.size_multiple
 
     def to(self, device: torch.device) -> ColorizerTrainee:

@@ -162,3 +162,26 @@ def test_gradients_pass_through_every_step() -> None:
 def test_steps_that_cannot_be(steps: int) -> None:
     with pytest.raises(ValueError, match=f"1 to 500 steps, got {steps}"):
         Schedule(500).sample(some_network, torch.zeros(1, 3, 2, 2), steps)
+
+
+@pytest.mark.parametrize("steps", [4, 6])
+def test_many_steps_are_calculated_again_for_their_gradient_and_few_are_kept(steps: int) -> None:
+    schedule, calls = Schedule(20, betas=(5e-5, 0.1)), []
+    noise = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    weight = torch.tensor(1.5, requires_grad=True)
+
+    def network(noisy: Tensor, time: Tensor) -> Tensor:
+        calls.append(1)
+        return torch.sin(weight * noisy + 0.01 * time.view(-1, 1, 1, 1))
+
+    made = schedule.sample(network, noise, steps)
+    made.square().mean().backward()
+    assert len(calls) == (steps if steps <= 4 else 2 * steps)
+    found = weight.grad.item()
+    nudged = []
+    with torch.no_grad():
+        for change in (1e-3, -1e-3):
+            weight += change
+            nudged.append(schedule.sample(network, noise, steps).square().mean().item())
+            weight -= change
+    assert found == pytest.approx((nudged[0] - nudged[1]) / 2e-3, rel=0.02)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from anicolor.diffusion.ddim import Denoise, Schedule
 from anicolor.diffusion.noise import FrameNoise
-from anicolor.lines.xdog import XDoG, xdog
+from anicolor.lines.xdog import XDoG, restyle
 from anicolor.models.animediffusion.network import AnimeSettings, AnimeUNet
 from anicolor.models.colorizer import Colorizer, Colours, Request, Traits
 
@@ -57,8 +57,7 @@ class AnimeColorizer(Colorizer):
         steps, count = steps or self.traits.steps, len(request.lines)
         lines = request.lines.to(self.device)
         if self.settings.extracted:
-            with torch.autocast("cpu", enabled=False):  # the threshold is a step: it wants whole precision
-                lines = xdog(lines.expand(-1, 3, -1, -1).cpu(), _STYLE).to(self.device)
+            lines = restyle(lines, _STYLE)
         image = (2 * reference.image.to(self.device) - 1).expand(count, -1, -1, -1)
         denoise = bound(self.network, 2 * lines - 1, image)
         shape = 3, *lines.shape[-2:]

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch.nn.functional as F
+from torch import Tensor
+
 from anicolor.errors import InputError
 from anicolor.frames import Keyframe, Shot
 from anicolor.media.film import FilmInfo
 from anicolor.media.picture import to_frame
 from anicolor.media.sequence import Numbered, list_numbered, list_pattern, parse_name, picture_size, read_picture
 
-__all__ = ["KeyframeFile", "ShotPlan", "assign", "find_keyframes", "load", "ordinals"]
+__all__ = ["KeyframeFile", "ShotPlan", "assign", "find_keyframes", "find_reference", "load", "ordinals"]
 
 
 _LIST = re.compile(r"[0-9, ]*[0-9][0-9, ]*")
@@ -21,11 +24,19 @@ _LIST = re.compile(r"[0-9, ]*[0-9][0-9, ]*")
 
 @dataclass(frozen=True)
 class KeyframeFile:
-    """A painted frame on disk, the number in its name, and the film's frame (0-based) that it paints."""
+    """A painted frame on disk, the number in its name, and the film's frame (0-based) that it paints.
+
+    Of a ``foreign`` picture, which shows none of the film's frames, both are -1.
+    """
 
     path: Path
     number: int
     index: int
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it shows none of the film's frames."""
+        return self.index < 0
 
 
 @dataclass(frozen=True)
@@ -71,13 +82,27 @@ def ordinals(where: str, info: FilmInfo) -> frozenset[int]:
     return frozenset(info.numbers.index(number) for number in numbers)
 
 
-def load(file: KeyframeFile) -> Keyframe:
+def find_reference(path: Path) -> KeyframeFile:
+    """Return the picture at ``path`` as a foreign keyframe.
+
+    Raises:
+        InputError: it is not there, or a folder.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such picture: expected one painted image")
+    return KeyframeFile(path, -1, -1)
+
+
+def load(file: KeyframeFile, info: FilmInfo) -> Keyframe:
     """Read a keyframe: its image ``[3, H, W]`` on paper white, and its frame in the film.
+
+    A foreign picture is brought to the film's size: it fits inside, and its border goes on to the film's.
 
     Raises:
         AnicolorError: the image cannot be read.
     """
-    return Keyframe(file.index, to_frame(read_picture(file.path)))
+    image = to_frame(read_picture(file.path))
+    return Keyframe(file.index, _inside(image, info.height, info.width) if file.foreign else image)
 
 
 def assign(
@@ -98,6 +123,15 @@ def assign(
         wanted = "; ".join(_what_to_paint(shot, info) for shot in bare)
         raise InputError(f"{len(bare)} of {len(plans)} shots have no keyframe: {wanted}; or use --borrow-keyframes")
     return plans
+
+
+def _inside(image: Tensor, height: int, width: int) -> Tensor:
+    scale = min(height / image.shape[-2], width / image.shape[-1])
+    size = tuple(max(1, round(side * scale)) for side in image.shape[-2:])
+    fitted = F.interpolate(image[None], size, mode="bilinear", antialias=True).clamp(0, 1)
+    below, beside = height - size[0], width - size[1]
+    sides = (beside // 2, beside - beside // 2, below // 2, below - below // 2)
+    return F.pad(fitted, sides, mode="replicate")[0]
 
 
 def _numbered(where: Path) -> tuple[Numbered, ...]:

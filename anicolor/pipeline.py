@@ -20,7 +20,7 @@ from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import AnicolorError, InputError, OverwriteError, PartialError
 from anicolor.frames import FrameRange, Hold, Shot
 from anicolor.journal import Journal
-from anicolor.keyframes import KeyframeFile, ShotPlan, assign, find_keyframes, load
+from anicolor.keyframes import KeyframeFile, ShotPlan, assign, find_keyframes, find_reference, load
 from anicolor.lines.extract import drawn_lines, extract, looks_like_line_art
 from anicolor.media.film import Film
 from anicolor.media.picture import Picture, from_frame, to_frame
@@ -133,21 +133,24 @@ def make_plan(
     *,
     shots: Sequence[Shot] | None = None,
     holds: Sequence[Hold] | None = None,
+    foreign: bool = False,
 ) -> Plan:
     """Return what :func:`colorize` will do; ``seen`` is told how many frames have been looked at, first for cuts.
 
     ``shots`` is where an editor has the film's shots, ``holds`` what a time sheet says, each frame in one of them;
-    without them they are looked for.
+    without them they are looked for. ``foreign``: ``keyframes`` is one picture that shows none of the film's frames,
+    and every shot is painted from it.
 
     Raises:
         InputError: keyframes that do not fit the film, shots without one, finished film given as line art.
         AnicolorError: a frame or a keyframe cannot be read.
     """
-    files = find_keyframes(keyframes, film.info)
+    files = (find_reference(keyframes),) if foreign else find_keyframes(keyframes, film.info)
     for file in files:
         read_picture(file.path)  # a damaged one would only show when its shot is painted
     shots = find_shots(film, seen=seen) if shots is None else shots
-    plans = assign(files, shots, film.info, borrow=settings.borrow)
+    own = [ShotPlan(shot, files) for shot in shots]
+    plans = own if foreign else assign(files, shots, film.info, borrow=settings.borrow)
     if settings.lines == "auto":
         _expect_line_art(film)
     if holds is None:
@@ -265,8 +268,8 @@ def _paint_shot(
     inks, paints, drawing_of = InkSamples(), PaletteSamples(), partial(_drawing_of, settings=settings)
     references: dict[int, Reference] = {}
     for drawing, file in files.items():
-        picture = next(film.read(FrameRange(file.index, file.index + 1)))
-        image = load(file).image
+        image = load(file, film.info).image
+        picture = _under(file, film)
         references[drawing] = Reference(drawing, fit(image[None], size)[0], _lines(picture, size, settings))
         drawn = drawing_of(picture)
         if settings.line_colour == "keyframe":
@@ -295,8 +298,7 @@ def _paint_shot(
     whole = _covers(film, plan)
 
     def given(file: KeyframeFile) -> Painted:
-        drawing = drawing_of(next(film.read(FrameRange(file.index, file.index + 1))))
-        return painter.given(load(file).image, drawing)
+        return painter.given(load(file, film.info).image, drawing_of(_under(file, film)))
 
     with _memory(size):
         sights = _sights(len(holds), references, painted, window)
@@ -388,6 +390,13 @@ def _picture(painted: Painted, drawn: Picture, *, covered: bool) -> Picture:
     return from_frame(painted.frame, drawn.bits, alpha)
 
 
+def _under(file: KeyframeFile, film: Film) -> Picture:
+    """Return the film's frame that a keyframe paints; of a foreign picture, itself."""
+    if file.foreign:
+        return from_frame(load(file, film.info).image)
+    return next(film.read(FrameRange(file.index, file.index + 1)))
+
+
 def _drawing_of(picture: Picture, settings: Settings) -> Tensor:
     """Return the drawing ``[3, H, W]`` that is laid over the paint."""
     frame = to_frame(picture)
@@ -455,8 +464,8 @@ def _strangers(film: Film, plan: Plan, settings: Settings) -> tuple[Stranger, ..
     found = []
     every = {file.index: file for shot in plan.shots for file in shot.keyframes}  # a borrowed one is of several shots
     for file in every.values():
-        drawing = _drawing_of(next(film.read(FrameRange(file.index, file.index + 1))), settings)
-        strangers = settings.model.strangers(load(file).image, drawing)
+        drawing = _drawing_of(_under(file, film), settings)
+        strangers = settings.model.strangers(load(file, film.info).image, drawing)
         found += [Stranger(colour, file.number, pixels) for colour, pixels in strangers]
     return tuple(found)
 

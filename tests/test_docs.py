@@ -20,7 +20,7 @@ TOLD = [
 
 def test_the_documents_name_commands() -> None:
     told = {told.split()[0] for _, told in TOLD}
-    assert told >= {"colorize", "keyframes", "shots", "lines", "data", "train", "eval", "models", "doctor"}
+    assert told >= {"colorize", "recolor", "keyframes", "shots", "lines", "data", "train", "eval", "models", "doctor"}
 
 
 @pytest.mark.parametrize(("page", "told"), TOLD)

@@ -7,10 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from anicolor.errors import AnicolorError, InputError
 from anicolor.frames import FrameRange, Shot
-from anicolor.keyframes import KeyframeFile, assign, find_keyframes, load
+from anicolor.keyframes import KeyframeFile, assign, find_keyframes, find_reference, load
 from anicolor.media.film import FilmInfo
 
 VIDEO = FilmInfo(Path("cut.mov"), "video", 8, 6, 30, tuple(range(30)), Fraction(24), False, 8, False)
@@ -40,10 +41,21 @@ def test_a_number_is_the_drawings_own_or_the_frame_of_a_video(tmp_path: Path) ->
 
 
 def test_load_gives_rgb_and_the_frame(tmp_path: Path) -> None:
-    loaded = load(KeyframeFile(paint(tmp_path / "0004.png"), 4, 1))
+    loaded = load(KeyframeFile(paint(tmp_path / "0004.png"), 4, 1), DRAWINGS)
     assert loaded.index == 1
     assert loaded.image.shape == (3, 6, 8)
     assert loaded.image[:, 0, 0].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize("size", [(8, 6), (4, 3), (16, 4), (3, 12)], ids=str)
+def test_a_foreign_picture_is_brought_to_the_films_size(tmp_path: Path, size: tuple[int, int]) -> None:
+    reference = find_reference(paint(tmp_path / "cover.png", size))
+    assert reference.foreign
+    image = load(reference, DRAWINGS).image
+    assert image.shape == (3, 6, 8)
+    assert torch.equal(image, torch.tensor([1.0, 0, 0]).view(3, 1, 1).expand(3, 6, 8))
+    with pytest.raises(InputError, match=r"gone\.png: no such picture"):
+        find_reference(tmp_path / "gone.png")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +96,7 @@ def test_unreadable(tmp_path: Path) -> None:
     broken = tmp_path / "0001.png"
     broken.write_bytes(b"no picture")
     with pytest.raises(AnicolorError, match=r"0001\.png"):
-        load(KeyframeFile(broken, 1, 0))
+        load(KeyframeFile(broken, 1, 0), DRAWINGS)
     with pytest.raises(AnicolorError, match=r"0001\.png"):
         find_keyframes(tmp_path, DRAWINGS)
 

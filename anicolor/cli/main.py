@@ -14,7 +14,7 @@ from anicolor.errors import AnicolorError
 
 __all__ = ["command_line", "main"]
 
-_COMMANDS = ("colorize", "keyframes", "shots", "lines", "data", "train", "eval", "models", "doctor")
+_COMMANDS = ("colorize", "recolor", "keyframes", "shots", "lines", "data", "train", "eval", "models", "doctor")
 _INTERRUPTED = 130
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from anicolor.models.catalog import CATALOG, DEFAULT
+
 __all__ = [
     "FilmPath",
     "as_json",
@@ -16,19 +18,25 @@ __all__ = [
     "gap",
     "layers",
     "matrix",
+    "model",
     "out",
     "overwrite",
     "palette",
+    "preset",
     "quiet",
     "rate",
     "references",
     "refine",
     "refiner",
     "report",
+    "resume",
     "seed",
+    "shots",
+    "size",
     "steady",
     "steps",
     "trace",
+    "weights",
 ]
 
 FilmPath = click.Path(path_type=Path)
@@ -65,6 +73,22 @@ steps = click.option("--steps", type=click.IntRange(1, 500), help="Sampling step
 references = click.option(
     "--references", type=click.IntRange(1), help="Keyframes for one frame, at most. [default: the model's]"
 )
+model = click.option("--model", type=click.Choice([e.name for e in CATALOG]), default=DEFAULT, show_default=True)
+weights = click.option("--weights", type=FilmPath, help="Weights of the model. [default: the shipped ones]")
+size = click.option(
+    "--size",
+    type=click.IntRange(32),
+    default=640,
+    show_default=True,
+    help="Longer side of the frames that the network sees.",
+)
+shots = click.option("--shots", type=FilmPath, metavar="FILE", help="Cuts: JSON, CSV, EDL or OTIO. [default: found]")
+preset = click.option(
+    "--preset",
+    type=click.Choice(["comp", "preview", "lossless", "master"]),
+    help="What to write. [default: by the output's suffix]",
+)
+resume = click.option("--resume", is_flag=True, help="Go on where an unfinished run stopped.")
 seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 finish = click.option(
     "--finish",

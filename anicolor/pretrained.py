@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -26,12 +27,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A file of weights: what it is, its name in torch hub's cache, where it comes from, the option that names it."""
+    """A file of weights: what it is, its name in torch hub's cache, where it comes from, and what names another place.
+
+    That is an ``option`` of a command, or a ``variable`` of the environment.
+    """
 
     what: str
     file: str
     source: str
     option: str = ""
+    variable: str = ""
 
 
 _TORCH = "https://download.pytorch.org/models/"
@@ -49,13 +54,14 @@ PSC = Pretrained(
     "the weights of photo-sketch correspondence, with a ResNet-101",
     "psc_resnet101.pth.tar",
     "https://photo-sketch-correspondence-6k.s3.amazonaws.com/",
+    variable="ANICOLOR_PSC",
 )
 
 _Network = TypeVar("_Network", bound="nn.Module")
 
 
 def find_pretrained(weights: Pretrained, path: Path | None = None) -> Path:
-    """Return ``path``, or the file of ``weights`` in torch hub's cache.
+    """Return ``path``, or the file of ``weights`` that the environment names, or the one in torch hub's cache.
 
     Raises:
         InputError: it is not there; the message names the file, its source and the cure.
@@ -63,12 +69,13 @@ def find_pretrained(weights: Pretrained, path: Path | None = None) -> Path:
     from torch import hub
 
     cached = Path(hub.get_dir()) / "checkpoints" / weights.file
-    found = path or cached
+    told = os.environ.get(weights.variable) if weights.variable else None
+    found = path or (Path(told) if told else cached)
     if not found.is_file():
-        named = f"give it with {weights.option}, or " if weights.option else ""
+        way = f"give it with {weights.option}" if weights.option else f"name it in {weights.variable}"
         raise InputError(
             f"{found}: no such file: expected {weights.what}: get {weights.source}{weights.file}"
-            f" and {named}put it into {cached.parent}"
+            f" and {way}, or put it into {cached.parent}"
         )
     return found
 

@@ -48,8 +48,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_published_file_is_loaded_and_finds_a_flow(weights: Path) -> None:
-    flow = CorrespondenceFlow(weights)
+def test_the_published_file_is_loaded_and_finds_a_flow(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANICOLOR_PSC", str(weights))
+    flow = CorrespondenceFlow()
     torch.manual_seed(0)
     expected = Encoder().eval()
     assert torch.equal(flow.encoder.layer3[22].bn3.weight, expected.layer3[22].bn3.weight)

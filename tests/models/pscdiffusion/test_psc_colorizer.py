@@ -170,11 +170,14 @@ def test_without_the_correspondence_weights_a_new_one_says_what_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("ANICOLOR_PSC", raising=False)
     monkeypatch.setitem(PRESETS, "pscdiffusion", TINY["pscdiffusion"])
     made = build("pscdiffusion")
     assert made.settings.flow == "tracks"
     (remark,) = made.remarks
     assert "optical flow" in remark
     assert "psc_resnet101.pth.tar" in remark
-    with pytest.raises(InputError, match=r"psc_resnet101\.pth\.tar: no such file.*put it into"):
+    with pytest.raises(
+        InputError, match=r"psc_resnet101\.pth\.tar: no such file.*name it in ANICOLOR_PSC, or put it into"
+    ):
         build("pscdiffusion", asdict(replace(made.settings, flow="correspondence")))

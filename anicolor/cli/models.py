@@ -25,9 +25,9 @@ def command(as_json: bool) -> None:
         (
             f["name"],
             f["paper"],
-            f"{f['parameters']['total'] / 1e6:.2f} M" if known.learned else "0",
+            _size(f) if known.learned else "0",
             f["licence"],
-            known.supply,
+            f"not installed: {known.cure}" if known.cure else known.supply,
         )
         for known, f in zip(CATALOG, facts, strict=True)
     ]
@@ -60,7 +60,22 @@ def _refiners() -> list[dict[str, Any]]:
     return found
 
 
+def _size(facts: dict[str, Any]) -> str:
+    return f"{facts['parameters']['total'] / 1e6:.2f} M" if facts["parameters"] else "unknown"
+
+
 def _facts(known: Entry) -> dict[str, Any]:
+    """Return what is known of a model; of one whose packages are not installed, how to install them."""
+    listed = {
+        "name": known.name,
+        "paper": known.paper,
+        "licence": known.licence,
+        "learned": known.learned,
+        "weights": known.weights,
+        "missing": known.cure,
+    }
+    if known.cure:
+        return {**listed, "parameters": None, "traits": None}
     import torch
 
     with torch.device("meta"):
@@ -70,12 +85,4 @@ def _facts(known: Entry) -> dict[str, Any]:
         for name, network in colorizer.networks.items()
         for part, module in network.named_children()
     }
-    return {
-        "name": known.name,
-        "paper": known.paper,
-        "licence": known.licence,
-        "parameters": {"total": sum(counts.values()), **counts},
-        "learned": known.learned,
-        "weights": known.weights,
-        "traits": asdict(colorizer.traits),
-    }
+    return {**listed, "parameters": {"total": sum(counts.values()), **counts}, "traits": asdict(colorizer.traits)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +17,8 @@ __all__ = ["CATALOG", "DEFAULT", "Entry", "entry"]
 class Entry:
     """One colorizer: its name, its paper, the folder that holds it, and its shipped weights, if any.
 
-    One that is not ``learned`` has no weights at all.
+    One that is not ``learned`` has no weights at all. ``extra`` names what pip installs beside anicolor for it, and
+    ``needs`` the packages that come with that.
     """
 
     name: str
@@ -25,6 +27,8 @@ class Entry:
     licence: str
     weights: str | None = None
     learned: bool = True
+    extra: str | None = None
+    needs: tuple[str, ...] = ()
 
     @property
     def shipped(self) -> Path | None:
@@ -38,8 +42,19 @@ class Entry:
             return "none needed"
         return "shipped" if self.weights else "none"
 
+    @property
+    def cure(self) -> str | None:
+        """What installs the packages that it lacks; None: it lacks none."""
+        return f"pip install 'anicolor[{self.extra}]'" if any(find_spec(need) is None for need in self.needs) else None
+
     def part(self, name: str) -> ModuleType:
-        """Import a file of the paper's folder: ``colorizer`` or ``objective``."""
+        """Import a file of the paper's folder: ``colorizer`` or ``objective``.
+
+        Raises:
+            InputError: it needs packages that are not installed.
+        """
+        if self.cure:
+            raise InputError(f"{self.name} needs {' and '.join(self.needs)}, not installed here: {self.cure}")
         return import_module(f"anicolor.models.{self.folder}.{name}")
 
 
@@ -50,6 +65,9 @@ _DEEP = "Deep Line Art Video Colorization with a Few References"
 _ANIME = "AnimeDiffusion: Anime Face Line Drawing Colorization via Diffusion Models"
 
 _PSC = "Sketch Colorization Using Diffusion Models and Photo-Sketch Correspondence"
+_LATENT = "ColorizeDiffusion: Improving Reference-based Sketch Colorization with Latent Diffusion Model"
+
+_TOWER = ("transformers",)
 
 CATALOG = (
     Entry("opdm-small", "opdm", _OPDM, "Apache-2.0", "opdm-small.safetensors"),
@@ -60,6 +78,8 @@ CATALOG = (
     Entry("animediffusion", "animediffusion", _ANIME, "Apache-2.0"),
     Entry("pscdiffusion-small", "pscdiffusion", _PSC, "Apache-2.0"),
     Entry("pscdiffusion", "pscdiffusion", _PSC, "Apache-2.0"),
+    Entry("colorizediffusion-small", "colorizediffusion", _LATENT, "Apache-2.0", extra="latent", needs=_TOWER),
+    Entry("colorizediffusion", "colorizediffusion", _LATENT, "Apache-2.0", extra="latent", needs=_TOWER),
     Entry("copy", "yardsticks", "yardstick: nearest keyframe", "Apache-2.0", learned=False),
     Entry("flow", "yardsticks", "yardstick: nearest keyframe, warped by optical flow", "Apache-2.0", learned=False),
     Entry("region", "yardsticks", "yardstick: regions in their most frequent colour", "Apache-2.0", learned=False),

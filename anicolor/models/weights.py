@@ -64,7 +64,8 @@ def load_colorizer(model: str, weights: Path | None = None, device: str = "cpu")
     known = entry(model)
     if not known.learned:
         return _unlearned(known, weights).to(device)
-    colorizer: Colorizer = load_weights(weights or _shipped(known), model, known.part("colorizer").build)
+    build = known.part("colorizer").build
+    colorizer: Colorizer = load_weights(weights or _shipped(known), model, build)
     try:
         return colorizer.to(device)
     except torch.OutOfMemoryError as error:

@@ -16,7 +16,8 @@ ADAPT = "adapt"
 class Recipe:
     """One stage: optimizer steps, learning rate, batch, crop side in pixels, unrolled DDIM steps, source.
 
-    ``unroll`` is 1 for networks that paint in one pass, and 0 for stages that make no picture to be judged.
+    ``unroll`` is 1 for networks that paint in one pass or learn one step at a time, and 0 for stages whose pictures are
+    not to be judged yet.
     """
 
     model: str
@@ -53,6 +54,15 @@ RECIPES = (
     Recipe("pscdiffusion-small", "noise", 1_000, 4e-4, 8, 128, 0, "ours: two CPU cores"),
     Recipe("pscdiffusion-small", "picture", 200, 1e-4, 4, 128, 4, "ours: two CPU cores"),
     Recipe("pscdiffusion-small", ADAPT, 100, 5e-5, 4, 128, 4, "ours: two CPU cores"),
+    Recipe(
+        "colorizediffusion", "noisy", 375_000, 1e-5, 64, 512, 0, "section 3.3: 5 epochs of 4.8 M pictures; batch ours"
+    ),
+    Recipe("colorizediffusion", "refine", 150_000, 1e-5, 64, 512, 1, "section 3.3: 2 epochs; batch ours"),
+    Recipe("colorizediffusion", ADAPT, 2_000, 5e-6, 64, 512, 1, "ours"),
+    Recipe("colorizediffusion-small", "autoencoder", 800, 1e-3, 8, 128, 0, "ours: two CPU cores"),
+    Recipe("colorizediffusion-small", "noisy", 1_500, 4e-4, 8, 128, 0, "ours: two CPU cores"),
+    Recipe("colorizediffusion-small", "refine", 500, 2e-4, 8, 128, 1, "ours: two CPU cores"),
+    Recipe("colorizediffusion-small", ADAPT, 100, 1e-4, 8, 128, 1, "ours: two CPU cores"),
     Recipe("refiner", "time", 14_050, 1e-4, 4, 256, 1, "section 4.1: 10 epochs of 5,620 frames, batch 4"),
     Recipe("refiner", ADAPT, 1_620, 1e-4, 4, 256, 1, "ours: as many epochs, of the sequences of section 4.5"),
     Recipe("refiner-small", "time", 3_000, 1e-3, 1, 192, 1, "ours: two CPU cores"),

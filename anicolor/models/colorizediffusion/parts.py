@@ -1,0 +1,188 @@
+"""The autoencoder and the vision tower: pretrained and frozen, or small ones that are trained here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from torch import Tensor, nn
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+from anicolor.errors import AnicolorError, InputError
+from anicolor.models.colorizediffusion.network import (
+    LatentNetwork,
+    LatentSettings,
+    VaeSettings,
+    VisionSettings,
+    groups,
+)
+from anicolor.models.windows import square
+
+__all__ = ["UNET", "VAE", "VISION", "Autoencoder", "Part", "VisionTower", "found_by_user", "start"]
+
+_MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # CLIP's, of its pictures
+_PACE = 0.02  # share of a batch in the running measure of the latents
+
+
+@dataclass(frozen=True)
+class Part:
+    """A pretrained part: what it is, and the variable of the environment that says where it lies."""
+
+    what: str
+    variable: str
+
+
+VAE = Part("Stable Diffusion 2.1's VAE", "ANICOLOR_VAE")
+VISION = Part("OpenCLIP's ViT-H/14", "ANICOLOR_VISION")
+UNET = Part("Stable Diffusion 2.1's U-Net", "ANICOLOR_UNET")
+
+
+class Autoencoder(nn.Module):
+    """Pictures to latents of mean 0 and deviation 1, and back.
+
+    ``mean`` and ``deviation`` ``[L]`` are measured while it is trained here, and given for a pretrained one.
+    """
+
+    def __init__(self, settings: VaeSettings) -> None:
+        super().__init__()
+        levels, latents = len(settings.widths), settings.latents
+
+        def shape() -> AutoencoderKL:
+            return AutoencoderKL(
+                down_block_types=["DownEncoderBlock2D"] * levels,
+                up_block_types=["UpDecoderBlock2D"] * levels,
+                block_out_channels=settings.widths,
+                layers_per_block=settings.blocks,
+                latent_channels=latents,
+                norm_num_groups=groups(*settings.widths),
+            )
+
+        self.model = _part(VAE, shape, settings.source)
+        self.mean = nn.Buffer(torch.zeros(latents))
+        self.deviation = nn.Buffer(torch.full((latents,), 1 / settings.scale if settings.source else 1.0))
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Return latents ``[B, L, h, w]``, the posterior's mode, of ``pictures`` ``[B, 3, H, W]`` in [-1, 1]."""
+        latents: Tensor = self.model.encode(pictures).latent_dist.mode()
+        return (latents - self.mean[:, None, None]) / self.deviation[:, None, None]
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return pictures ``[B, 3, H, W]``, about in [-1, 1], of ``latents`` ``[B, L, h, w]``."""
+        raw = latents * self.deviation[:, None, None] + self.mean[:, None, None]
+        pictures: Tensor = self.model.decode(raw).sample
+        return pictures
+
+    @torch.no_grad()
+    def measure(self, latents: Tensor) -> None:
+        """Take what a batch of raw latents ``[B, L, h, w]`` says into the running measure."""
+        self.mean.lerp_(latents.mean(dim=(0, 2, 3)), _PACE)
+        self.deviation.lerp_(latents.std(dim=(0, 2, 3)), _PACE)
+
+
+class VisionTower(nn.Module):
+    """Local tokens of pictures: those of the patches, through the tower's last norm and its projection.
+
+    Of a tower that is trained here they are normed once more: it would else outgrow the noise on them.
+    """
+
+    def __init__(self, settings: VisionSettings) -> None:
+        super().__init__()
+        self.side, self.normed = settings.side, settings.source is None
+
+        def shape() -> CLIPVisionModelWithProjection:
+            return CLIPVisionModelWithProjection(
+                CLIPVisionConfig(
+                    hidden_size=settings.width,
+                    intermediate_size=4 * settings.width,
+                    projection_dim=settings.tokens,
+                    num_hidden_layers=settings.layers,
+                    num_attention_heads=settings.heads,
+                    image_size=settings.side,
+                    patch_size=settings.patch,
+                    hidden_act="gelu",
+                )
+            )
+
+        self.model = _part(VISION, shape, settings.source)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return tokens ``[B, N, C]`` of ``pictures`` ``[B, 3, H, W]`` in [0, 1], whole in a square."""
+        mean, std = (pictures.new_tensor(value).view(3, 1, 1) for value in (_MEAN, _STD))
+        seen = (square(pictures, self.side, paper=False) - mean) / std
+        patches = self.model.vision_model(seen).last_hidden_state[:, 1:]  # without the class token
+        tokens: Tensor = self.model.visual_projection(self.model.vision_model.post_layernorm(patches))
+        return F.layer_norm(tokens, tokens.shape[-1:]) if self.normed else tokens
+
+
+def found_by_user(settings: LatentSettings) -> LatentSettings:
+    """Return ``settings`` with the places of the pretrained parts that the environment names."""
+    return replace(
+        settings,
+        vae=replace(settings.vae, source=_place(VAE, settings.vae.source)),
+        vision=replace(settings.vision, source=_place(VISION, settings.vision.source)),
+        unet=_place(UNET, settings.unet),
+    )
+
+
+def start(network: LatentNetwork, source: str | None) -> None:
+    """Let the U-Net of ``network`` begin with the weights of ``source``, if it names any.
+
+    Raises:
+        InputError: they are not there.
+        AnicolorError: they are damaged, or those of another network.
+    """
+    if source is not None and not _weightless():
+        network.unet.load_state_dict(_loaded(UNET, network.unet, source).state_dict())
+
+
+def _place(part: Part, source: str | None) -> str | None:
+    """Return where a part lies; one that is trained here lies nowhere."""
+    return source and os.environ.get(part.variable, source)
+
+
+def _part(part: Part, shape: Callable[[], Any], source: str | None) -> Any:
+    """Return the network of ``shape`` with random weights, or frozen with those of ``source``."""
+    if source is None or _weightless():
+        return shape()
+    with torch.device("meta"):
+        expected = shape()
+    return _loaded(part, expected, source).requires_grad_(False)
+
+
+def _weightless() -> bool:
+    """Whether networks are built on the meta device, to be counted only."""
+    return torch.get_default_device().type == "meta"
+
+
+def _loaded(part: Part, expected: Any, source: str) -> Any:
+    """Return the network of ``source``, in whole precision, if it has the sizes of ``expected``.
+
+    Raises:
+        InputError: there is no such folder, and nothing in the hub's cache or behind the network.
+        AnicolorError: damaged, or another network.
+    """
+    folder = Path(source).expanduser().is_dir()
+    owner, name, *inside = source.split("/") if source.count("/") > 1 and not folder else (source, "")
+    place = str(Path(source).expanduser()) if folder else f"{owner}/{name}".strip("/")
+    cure = f"give a folder with {part.variable}=FOLDER, or fetch {source} from huggingface.co once while online"
+    if not folder and Path(source).is_absolute():
+        raise InputError(f"{source}: no such folder: expected {part.what}: {cure}")
+    try:
+        found, told = type(expected).from_pretrained(place, subfolder="/".join(inside), output_loading_info=True)
+    except (OSError, ValueError) as error:  # offline, not there, no name at all
+        raise InputError(f"{source}: expected {part.what}, found nothing to load: {cure}") from error
+    except Exception as error:  # whatever the damage comes to
+        raise AnicolorError(f"{source}: damaged, or not {part.what}: take a whole copy") from error
+    if told["missing_keys"] or _sizes(found) != _sizes(expected):
+        raise AnicolorError(f"{source}: expected {part.what}, found those of another network: {cure}")
+    return found.float()
+
+
+def _sizes(network: nn.Module) -> dict[str, torch.Size]:
+    return {name: parameter.shape for name, parameter in network.named_parameters()}

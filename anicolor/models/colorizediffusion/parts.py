@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers.utils import logging as bars
 
 from anicolor.errors import AnicolorError, InputError
 from anicolor.models.colorizediffusion.network import (
@@ -38,9 +40,9 @@ class Part:
     variable: str
 
 
-VAE = Part("Stable Diffusion 2.1's VAE", "ANICOLOR_VAE")
-VISION = Part("OpenCLIP's ViT-H/14", "ANICOLOR_VISION")
-UNET = Part("Stable Diffusion 2.1's U-Net", "ANICOLOR_UNET")
+VAE = Part("the weights of Stable Diffusion 2.1's VAE", "ANICOLOR_VAE")
+VISION = Part("the weights of OpenCLIP's ViT-H/14", "ANICOLOR_VISION")
+UNET = Part("the weights of Stable Diffusion 2.1's U-Net", "ANICOLOR_UNET")
 
 
 class Autoencoder(nn.Module):
@@ -164,24 +166,45 @@ def _loaded(part: Part, expected: Any, source: str) -> Any:
     """Return the network of ``source``, in whole precision, if it has the sizes of ``expected``.
 
     Raises:
-        InputError: there is no such folder, and nothing in the hub's cache or behind the network.
+        InputError: there is no such folder, and nothing in the hub's cache or online.
         AnicolorError: damaged, or another network.
     """
-    folder = Path(source).expanduser().is_dir()
-    owner, name, *inside = source.split("/") if source.count("/") > 1 and not folder else (source, "")
-    place = str(Path(source).expanduser()) if folder else f"{owner}/{name}".strip("/")
-    cure = f"give a folder with {part.variable}=FOLDER, or fetch {source} from huggingface.co once while online"
-    if not folder and Path(source).is_absolute():
-        raise InputError(f"{source}: no such folder: expected {part.what}: {cure}")
+    folder = Path(source).expanduser()
+    cure = f"give a folder with it: {part.variable}=FOLDER"
+    if not folder.is_dir():
+        if folder.is_absolute():
+            raise InputError(f"{source}: no such folder: expected {part.what}: {cure}")
+        cure = f"go online once, it comes from huggingface.co, or {cure}"
+    place, inside = (str(folder), "") if folder.is_dir() else _in_hub(source)
     try:
-        found, told = type(expected).from_pretrained(place, subfolder="/".join(inside), output_loading_info=True)
+        with _without_bars():
+            found, told = type(expected).from_pretrained(place, subfolder=inside, output_loading_info=True)
     except (OSError, ValueError) as error:  # offline, not there, no name at all
-        raise InputError(f"{source}: expected {part.what}, found nothing to load: {cure}") from error
+        raise InputError(f"{source}: expected {part.what}, found nothing that can be loaded: {cure}") from error
     except Exception as error:  # whatever the damage comes to
         raise AnicolorError(f"{source}: damaged, or not {part.what}: take a whole copy") from error
     if told["missing_keys"] or _sizes(found) != _sizes(expected):
         raise AnicolorError(f"{source}: expected {part.what}, found those of another network: {cure}")
     return found.float()
+
+
+def _in_hub(source: str) -> tuple[str, str]:
+    """Return the repository, OWNER/NAME, and the folder in it that ``source`` names."""
+    parts = source.split("/")
+    return "/".join(parts[:2]), "/".join(parts[2:])
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keep transformers from drawing its own bars."""
+    if not bars.is_progress_bar_enabled():
+        yield
+        return
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        bars.enable_progress_bar()
 
 
 def _sizes(network: nn.Module) -> dict[str, torch.Size]:

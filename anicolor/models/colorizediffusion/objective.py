@@ -65,7 +65,8 @@ class PaintObjective(Objective[Example]):
     def __init__(self, colorizer: LatentColorizer, side: int) -> None:
         self.network, self.vae, self.vision = colorizer.network, colorizer.vae, colorizer.vision
         self.schedule, self.settings, self.side = colorizer.schedule, colorizer.settings, side
-        self.vae.requires_grad_(False)
+        # In the layout of the stage before, so that a training that goes on from here rounds as it did.
+        self.vae.requires_grad_(False).to(memory_format=torch.channels_last)
         self.networks = {"network": colorizer.network}
 
     def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:

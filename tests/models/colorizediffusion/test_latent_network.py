@@ -108,6 +108,21 @@ def test_the_network_without_sketch_is_diffusers_own() -> None:
 
 
 @torch.no_grad()
+def test_features_of_the_sketch_go_on_and_into_the_skips() -> None:
+    torch.manual_seed(0)
+    network, skips, passed = stirred(LatentNetwork(SETTINGS)), [], []
+    network.unet.up_blocks[0].register_forward_pre_hook(lambda _module, given: skips.append(given[1]))
+    network.unet.mid_block.register_forward_pre_hook(lambda _module, given: passed.append(given[0]))
+    noisy, time, tokens = torch.randn(1, 4, 8, 8), torch.tensor([3]), torch.randn(1, 5, 8)
+    blank = [torch.zeros_like(feature) for feature in network.sketch(torch.rand(1, 1, 16, 16))]
+    for last in (blank[-1], torch.ones_like(blank[-1])):
+        network(noisy, time, [*blank[:-1], last], tokens)
+    assert torch.allclose(passed[1], passed[0] + 1, atol=1e-5)
+    assert torch.allclose(skips[1][-1], skips[0][-1] + 1, atol=1e-5)
+    assert torch.allclose(skips[1][0], skips[0][0], atol=1e-5)
+
+
+@torch.no_grad()
 def test_training_starts_from_what_the_unet_knows() -> None:
     for features in SketchEncoder(SETTINGS)(torch.rand(1, 1, 16, 16)):
         assert not features.any()

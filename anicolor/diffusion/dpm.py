@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from diffusers import DPMSolverMultistepScheduler
@@ -10,18 +11,22 @@ from torch import Tensor
 
 from anicolor.diffusion.ddim import Denoise
 
-__all__ = ["LatentSchedule"]
+__all__ = ["Aim", "LatentSchedule"]
+
+Aim = Literal["epsilon", "v_prediction"]
+"""What a network predicts: the noise, or the velocity (Salimans and Ho, 2022, appendix D). Diffusers' words."""
 
 
 @dataclass(frozen=True)
 class LatentSchedule:
     """Stable Diffusion's schedule: betas of ``timesteps`` steps, linear in their square roots, from first to last.
 
-    The network predicts the noise.
+    ``aim`` is what the network predicts.
     """
 
     timesteps: int = 1000
     betas: tuple[float, float] = (0.00085, 0.012)
+    aim: Aim = "epsilon"
 
     def scheduler(self) -> DPMSolverMultistepScheduler:
         """Return diffusers' scheduler for this schedule; it keeps the steps behind it, so each sampling needs its own.
@@ -35,16 +40,20 @@ class LatentSchedule:
             beta_end=last,
             beta_schedule="scaled_linear",
             solver_order=2,
-            prediction_type="epsilon",
+            prediction_type=self.aim,
             algorithm_type="dpmsolver++",
             use_karras_sigmas=True,
         )
 
     def noised(self, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
         """Return ``clean`` ``[B, ...]`` as it is at the time steps ``[B]``, with ``noise`` of its shape."""
-        level = self.scheduler().alphas_cumprod.to(clean.device)[time].view(-1, *[1] * (clean.ndim - 1))
-        noisy: Tensor = level.sqrt() * clean + (1 - level).sqrt() * noise
-        return noisy
+        signal, spread = self._weights(clean, time)
+        return signal * clean + spread * noise
+
+    def target(self, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+        """Return what the network should predict of ``clean`` with ``noise`` ``[B, ...]`` at the time steps ``[B]``."""
+        signal, spread = self._weights(clean, time)
+        return noise if self.aim == "epsilon" else signal * noise - spread * clean
 
     def sample(self, denoise: Denoise, noise: Tensor, steps: int) -> Tensor:
         """Return what ``steps`` steps make of ``noise`` ``[B, C, h, w]``.
@@ -61,3 +70,8 @@ class LatentSchedule:
             predicted = denoise(noisy, torch.full(noisy.shape[:1], int(time), device=noisy.device))
             noisy = scheduler.step(predicted.float(), time, noisy).prev_sample
         return noisy
+
+    def _weights(self, clean: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the shares of picture and noise at the time steps ``[B]``, in a shape to multiply ``clean`` with."""
+        bars = self.scheduler().alphas_cumprod.to(clean.device)[time].view(-1, *[1] * (clean.ndim - 1))
+        return bars.sqrt(), (1 - bars).sqrt()

@@ -59,7 +59,7 @@ RECIPES = (
     ),
     Recipe("colorizediffusion", "refine", 150_000, 1e-5, 64, 512, 1, "section 3.3: 2 epochs; batch ours"),
     Recipe("colorizediffusion", ADAPT, 2_000, 5e-6, 64, 512, 1, "ours"),
-    Recipe("colorizediffusion-small", "autoencoder", 800, 1e-3, 8, 128, 0, "ours: two CPU cores"),
+    Recipe("colorizediffusion-small", "autoencoder", 1_500, 1e-3, 8, 128, 0, "ours: two CPU cores"),
     Recipe("colorizediffusion-small", "noisy", 1_500, 4e-4, 8, 128, 0, "ours: two CPU cores"),
     Recipe("colorizediffusion-small", "refine", 500, 2e-4, 8, 128, 1, "ours: two CPU cores"),
     Recipe("colorizediffusion-small", ADAPT, 100, 1e-4, 8, 128, 1, "ours: two CPU cores"),

@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from anicolor.diffusion.dpm import LatentSchedule
+from anicolor.diffusion.dpm import Aim, LatentSchedule
+
+BOTH = pytest.mark.parametrize("aim", ["epsilon", "v_prediction"])
 
 
 def bars() -> Tensor:
@@ -39,15 +41,25 @@ def test_the_levels_are_karras_and_the_solver_of_second_order() -> None:
     assert (scheduler.config.algorithm_type, scheduler.config.solver_order) == ("dpmsolver++", 2)
 
 
+def test_what_the_network_should_predict() -> None:
+    clean, noise, time = torch.randn(3, 2, 4), torch.randn(3, 2, 4), torch.tensor([0, 500, 999])
+    assert torch.equal(LatentSchedule().target(clean, noise, time), noise)
+    velocity = LatentSchedule(aim="v_prediction").target(clean, noise, time)
+    for one in range(3):
+        bar = bars()[time[one]].item()
+        assert torch.allclose(velocity[one], bar**0.5 * noise[one] - (1 - bar) ** 0.5 * clean[one], atol=1e-5)
+
+
+@BOTH
 @pytest.mark.parametrize("steps", [1, 2, 20])
-def test_a_network_that_knows_the_picture_is_led_to_it(steps: int) -> None:
-    schedule, picture = LatentSchedule(), torch.randn(2, 4, 3, 5)
+def test_a_network_that_knows_the_picture_is_led_to_it(steps: int, aim: Aim) -> None:
+    schedule, picture = LatentSchedule(aim=aim), torch.randn(2, 4, 3, 5)
     seen: list[int] = []
 
     def denoise(noisy: Tensor, time: Tensor) -> Tensor:
         seen.append(int(time[0]))
         bar = schedule.scheduler().alphas_cumprod[time].view(-1, 1, 1, 1)
-        return (noisy - bar.sqrt() * picture) / (1 - bar).sqrt()
+        return schedule.target(picture, (noisy - bar.sqrt() * picture) / (1 - bar).sqrt(), time)
 
     made = schedule.sample(denoise, torch.randn(2, 4, 3, 5), steps)
     assert torch.allclose(made, picture, atol=2e-2)  # times are whole numbers, levels are not

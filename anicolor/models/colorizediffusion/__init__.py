@@ -26,6 +26,7 @@ What differs, or where the paper is silent, and why:
 ``colorizediffusion-small`` is what two CPU cores can train, with nothing from elsewhere. A stage before the others
 trains a tiny autoencoder, whose latents are brought to mean 0 and deviation 1 as they were measured there. The vision
 tower learns with the U-Net, its tokens normed once more, lest they outgrow the noise. It learns from keyframes and
-whole sketches, because that is what it will see. The finest level has no attention, betas end with alpha bar at 0.0002,
-and 10 steps paint, without guidance.
+whole sketches, because that is what it will see. The finest level has no attention, and betas end with alpha bar at
+0.0002. It predicts the velocity, not the noise: at high noise, where the colours are settled, the noise is nearly all
+that is there and teaches little (after 240 steps of either, 1.3 dB less). 10 steps paint, without guidance.
 """

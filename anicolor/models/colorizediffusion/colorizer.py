@@ -35,6 +35,7 @@ PRESETS = {
         vae=VaeSettings(widths=(32, 48, 64), blocks=1),
         vision=VisionSettings(width=96, layers=4, heads=4, patch=8, side=128, tokens=96),
         betas=(0.00085, 0.02),
+        prediction="v_prediction",
         copies=False,
         cropped=False,
         steps=10,
@@ -71,7 +72,7 @@ class LatentColorizer(Colorizer):
         self.vae = Autoencoder(settings.vae).eval()
         self.vision = VisionTower(settings.vision).eval()
         self.network = LatentNetwork(settings, None if settings.vision.source else self.vision).eval()
-        self.schedule = LatentSchedule(settings.timesteps, betas=settings.betas)
+        self.schedule = LatentSchedule(settings.timesteps, betas=settings.betas, aim=settings.prediction)
         self.traits = Traits(
             window=1,
             alone=True,

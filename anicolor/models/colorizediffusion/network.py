@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
+from anicolor.diffusion.dpm import Aim
+
 __all__ = ["LatentNetwork", "LatentSettings", "SketchEncoder", "VaeSettings", "VisionSettings", "groups"]
 
 _GROUPS = 32
@@ -64,9 +66,10 @@ class LatentSettings:
 
     The U-Net has ``widths`` at its levels, ``blocks`` at each, ``head`` channels to a head, and attention where
     ``attended``; the ``stem`` of the sketch encoder brings lines to the latents' size, one width for each halving.
-    ``unet`` names the weights that training starts from: a folder or a hub id (None: random ones). With ``copies``, the
-    reference in training is the picture itself (section 3.3); with ``cropped``, only the middle of sketches is shown
-    (section 4.1). ``steps`` steps paint, guided by the references and by the sketch (1: off).
+    ``unet`` names the weights that training starts from: a folder or a hub id (None: random ones). ``prediction`` is of
+    the noise (equation 1) or the velocity. With ``copies``, the reference in training is the picture itself (section
+    3.3); with ``cropped``, only the middle of sketches is shown (section 4.1). ``steps`` steps paint, guided by the
+    references and by the sketch (1: off).
     """
 
     widths: tuple[int, ...] = (320, 640, 1280, 1280)
@@ -79,6 +82,7 @@ class LatentSettings:
     unet: str | None = None
     timesteps: int = 1000
     betas: tuple[float, float] = (0.00085, 0.012)
+    prediction: Aim = "epsilon"
     copies: bool = True
     cropped: bool = True
     steps: int = 20
@@ -140,7 +144,7 @@ class SketchEncoder(nn.Module):
 
 
 class LatentNetwork(nn.Module):
-    """Predicts the noise in latents, given features of the lines and tokens of the references.
+    """Predicts the noise in latents, or their velocity, given features of the lines and tokens of the references.
 
     ``vision`` is the tower that makes the tokens, where it is trained with the rest.
     """
@@ -164,7 +168,7 @@ class LatentNetwork(nn.Module):
         self.vision = vision
 
     def forward(self, noisy: Tensor, time: Tensor, features: Sequence[Tensor], tokens: Tensor) -> Tensor:
-        """Return the noise in latents ``noisy`` ``[B, L, h, w]`` at the time steps ``[B]``.
+        """Return what is predicted of latents ``noisy`` ``[B, L, h, w]`` at the time steps ``[B]``.
 
         ``features`` are the sketch encoder's, ``tokens`` ``[B, N, C]`` those of all references of a picture.
         """

@@ -52,7 +52,7 @@ class AutoencoderObjective(Objective[Example]):
 
 
 class PaintObjective(Objective[Example]):
-    """What both stages share: the noise of a random time step in latents of whole frames in squares (equation 1).
+    """What both stages share: a random time step, in latents of whole frames in squares (equation 1).
 
     Of the references and the sketches a share is dropped, which guidance needs. The autoencoder stays as it is.
     """
@@ -102,7 +102,7 @@ class PaintObjective(Objective[Example]):
         tokens = tokens * batch["referred"].view(-1, 1, 1)
         features = [part * batch["sketched"].view(-1, 1, 1, 1) for part in self.network.sketch(batch["lines"])]
         predicted = self.network(self.schedule.noised(latents, noise, time), time, features, tokens)
-        loss = F.mse_loss(predicted, noise)
+        loss = F.mse_loss(predicted, self.schedule.target(latents, noise, time))
         yield Turn("network", loss, {"noise": loss.item()})
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from anicolor.data.clips import DrawnClips, Example
 from anicolor.models.colorizediffusion.colorizer import TINY, LatentColorizer
+from anicolor.models.colorizediffusion.network import LatentSettings
 from anicolor.models.colorizediffusion.objective import (
     AutoencoderObjective,
     NoisyObjective,
@@ -28,7 +29,7 @@ def example() -> Example:
     return DrawnClips(sizes=(64, 64)).example(0, 3)
 
 
-def colorizer(settings=SMALL) -> LatentColorizer:
+def colorizer(settings: LatentSettings = SMALL) -> LatentColorizer:
     torch.manual_seed(0)
     return LatentColorizer(settings)
 
@@ -91,13 +92,18 @@ def test_refining_shows_tokens_as_they_are_and_drops_sketches(example: Example) 
     assert not any(feature[2:].any() for feature in features)
 
 
-def test_the_loss_is_that_of_the_noise(example: Example) -> None:
-    objective = RefineObjective(colorizer(), SIDE)
+@pytest.mark.parametrize("settings", [SMALL, WHOLE], ids=["of the velocity", "of the noise"])
+def test_the_loss_is(example: Example, settings: LatentSettings) -> None:
+    objective = RefineObjective(colorizer(settings), SIDE)
     batch = batch_of(objective, example)
     (turn,) = objective.turns(batch)
     given = shown(objective, batch)
+    aim = batch["noise"]
+    if settings is SMALL:
+        bars = objective.schedule.scheduler().alphas_cumprod[batch["time"]].view(-1, 1, 1, 1)
+        aim = bars.sqrt() * aim - (1 - bars).sqrt() * objective.vae.encode(batch["target"])
     assert turn.network == "network"
-    assert turn.loss.item() == pytest.approx(F.mse_loss(objective.network(*given), batch["noise"]).item(), rel=1e-5)
+    assert turn.loss.item() == pytest.approx(F.mse_loss(objective.network(*given), aim).item(), rel=1e-5)
 
 
 def test_the_published_one_learns_from_the_picture_itself_the_small_one_from_keyframes(example: Example) -> None:

@@ -145,7 +145,7 @@ def start(network: LatentNetwork, source: str | None) -> None:
 
 def _place(part: Part, source: str | None) -> str | None:
     """Return where a part lies; one that is trained here lies nowhere."""
-    return source and os.environ.get(part.variable, source)
+    return source and (os.environ.get(part.variable) or source)
 
 
 def _part(part: Part, shape: Callable[[], Any], source: str | None) -> Any:

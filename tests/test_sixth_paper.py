@@ -102,7 +102,11 @@ recipe.RECIPES += (recipe.Recipe("toy", "all", 2, 1e-3, 2, 32, 1, "ours"),)
 
 from anicolor.cli.main import main
 
-main(sys.argv[2:])
+for order in " ".join(sys.argv[2:]).split(" then "):
+    try:
+        main(order.split())
+    except SystemExit as stop:
+        assert not stop.code, order
 """
 
 
@@ -115,25 +119,24 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(toy: Path, *arguments: object) -> str:
-    order = [sys.executable, "-c", COMMAND, str(toy), *map(str, arguments)]
-    done = subprocess.run(order, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_a_new_paper_is_listed_trained_painted_with_and_scored(toy: Path, tmp_path: Path) -> None:
-    listed = {row["name"]: row for row in json.loads(run(toy, "models", "--json"))["models"]}
-    assert listed["toy"]["paper"] == "A Toy Paper"
-    clip, drawings = tmp_path / "clips" / "one", cut()
-    clip.mkdir(parents=True)
-    film = save(clip / "line", [drawing.lines for drawing in drawings], range(4))
-    save(clip / "color", [drawing.colours for drawing in drawings], range(4))
+    clips, drawings = tmp_path / "clips", cut()
+    (clips / "one").mkdir(parents=True)
+    film = save(clips / "one" / "line", [drawing.lines for drawing in drawings], range(4))
+    save(clips / "one" / "color", [drawing.colours for drawing in drawings], range(4))
     keyframes = save(tmp_path / "keyframes", [drawings[0].colours], (0,))
-    run(toy, "train", "toy", "--data", clip.parent, "--out", tmp_path / "run", "--device", "cpu", "--quiet")
-    by = ("--model", "toy", "--weights", tmp_path / "run" / "best.safetensors", "--device", "cpu")
-    plain = ("--no-report", "--no-cache")
-    run(toy, "colorize", film, "--keyframes", keyframes, "-o", tmp_path / "out", *by, *plain)
+    by = f"--model toy --weights {tmp_path}/run/best.safetensors --device cpu"
+    orders = (
+        "models --json",
+        f"train toy --data {clips} --out {tmp_path}/run --device cpu --quiet --workers 0",
+        f"colorize {film} --keyframes {keyframes} -o {tmp_path}/out {by} --no-report --no-cache --quiet",
+        f"eval {by} --data {clips} --psnr --json --quiet",
+    )
+    command = [sys.executable, "-c", COMMAND, str(toy), " then ".join(orders)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    listed, end = json.JSONDecoder().raw_decode(done.stdout)
+    assert {row["name"]: row["paper"] for row in listed["models"]}["toy"] == "A Toy Paper"
     assert len(files_in(tmp_path / "out")) == 4
-    scores = json.loads(run(toy, "eval", *by, "--data", clip.parent, "--psnr", "--json"))
-    assert scores["metrics"][0]["mean"] > 0
+    scored = json.loads(done.stdout[end:])
+    assert scored["metrics"][0]["mean"] > 0

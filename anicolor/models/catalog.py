@@ -65,6 +65,7 @@ _DEEP = "Deep Line Art Video Colorization with a Few References"
 _ANIME = "AnimeDiffusion: Anime Face Line Drawing Colorization via Diffusion Models"
 
 _PSC = "Sketch Colorization Using Diffusion Models and Photo-Sketch Correspondence"
+
 _LATENT = "ColorizeDiffusion: Improving Reference-based Sketch Colorization with Latent Diffusion Model"
 
 _TOWER = ("transformers",)

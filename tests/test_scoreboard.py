@@ -1,4 +1,4 @@
-"""The README's table of scores says what benchmarks/scoreboard.json does."""
+"""The tables of scores in README and docs say what the JSON beside the benchmarks does."""
 
 import importlib.util
 import json
@@ -10,14 +10,26 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def scoreboard() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("scoreboard", ROOT / "benchmarks" / "scoreboard.py")
+def benchmark(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def scoreboard() -> ModuleType:
+    return benchmark("scoreboard")
+
+
+def test_the_table_of_papers_is_the_json() -> None:
+    papers = benchmark("papers")
+    page, board = papers.PAGE.read_text(), json.loads(papers.SCORES.read_text())
+    assert papers.with_table(page, board) == page
+    board["rows"][0]["scores"][0]["mean"] += 1
+    assert papers.with_table(page, board) != page
 
 
 def test_the_table_is_the_json(scoreboard: ModuleType) -> None:

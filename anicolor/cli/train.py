@@ -27,6 +27,7 @@ __all__ = ["command"]
 @click.option("--out", "folder", type=options.FilmPath, help="Folder of the run. [default: runs/MODEL]")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, as it was asked for.")
 @click.option("--steps", type=click.IntRange(1), help="Optimizer steps of each stage. [default: the recipe's]")
+@click.option("--budget", type=click.IntRange(1), help="Optimizer steps of all stages, shared out as the recipe does.")
 @click.option("--batch", type=click.IntRange(1), help="Examples a step. [default: the recipe's]")
 @click.option(
     "--accumulate",

@@ -68,7 +68,8 @@ class Order:
     The examples of a step are worked through in ``accumulate`` parts, which takes less memory and changes no step. In
     ``bfloat16`` the networks calculate in half precision where torch's autocast does; weights and losses stay whole.
     ``references`` is how many keyframes the model is built for, where it can be built for several. A refiner learns
-    from what the colorizer ``painter`` makes, with its shipped weights or those of the file ``weights``.
+    from what the colorizer ``painter`` makes, with its shipped weights or those of the file ``weights``. ``steps`` are
+    those of each stage; ``budget`` those of all together, shared out as the recipe does.
     """
 
     model: str
@@ -85,19 +86,27 @@ class Order:
     references: int | None = None
     painter: str | None = None
     weights: str | None = None
+    budget: int | None = None
 
     def stages(self) -> tuple[Recipe, ...]:
-        """Return the model's stages with what this order changes."""
+        """Return the model's stages with what this order changes.
+
+        Raises:
+            InputError: there is no such model; both ``steps`` and ``budget`` are given.
+        """
+        if self.steps and self.budget:
+            raise InputError("--steps is of each stage, --budget of all together: give one of them")
+        rows = [row for row in recipes(self.model) if (row.stage == ADAPT) == (self.init is not None)]
+        share = self.budget / sum(row.steps for row in rows) if self.budget else 1
         return tuple(
             replace(
                 row,
-                steps=self.steps or row.steps,
+                steps=self.steps or max(1, round(share * row.steps)),
                 batch=self.batch or row.batch,
                 rate=self.rate or row.rate,
                 side=self.side or row.side,
             )
-            for row in recipes(self.model)
-            if (row.stage == ADAPT) == (self.init is not None)
+            for row in rows
         )
 
 

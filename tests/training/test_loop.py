@@ -346,6 +346,10 @@ def test_orders_that_cannot_be(change: dict[str, object], words: str, order: Ord
 
 
 def test_an_order_changes_what_it_names_and_nothing_else() -> None:
+    spent = Order("pscdiffusion-small", budget=600).stages()
+    assert [(row.stage, row.steps) for row in spent] == [("noise", 500), ("picture", 100)]
+    with pytest.raises(InputError, match="--budget of all together: give one"):
+        Order("opdm", steps=3, budget=3).stages()
     plain = Order("opdm").stages()
     changed = Order("opdm", batch=3, side=64).stages()
     assert [(row.batch, row.side) for row in changed] == [(3, 64)] * len(plain)

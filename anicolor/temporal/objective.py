@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +26,19 @@ from anicolor.models.windows import anchors_of, square
 from anicolor.temporal.network import PatchDiscriminator
 from anicolor.temporal.refiner import Refiner
 
-__all__ = ["RefineObjective", "RefineWeights", "painted", "prepared"]
+__all__ = ["Asked", "RefineObjective", "RefineWeights", "painted", "prepared"]
 
 
 _PARTS = slice(3), slice(3, 6), slice(6, 7), slice(7, 8)  # channels of a sequence
+_COLOURS, _LINES = ("targets", "references"), ("lines", "reference_lines")
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Stretch ``number`` of a series, and how to ``draw`` it where it was not kept."""
+
+    number: int
+    draw: Callable[[], Stretch]
 
 
 @dataclass(frozen=True)
@@ -41,12 +51,12 @@ class RefineWeights:
     l1: float = 10.0
 
 
-class RefineObjective(Objective[Stretch]):
+class RefineObjective(Objective[Asked]):
     """The discriminator's turn, then the generator's, on what ``colorizer`` makes of frames in a row.
 
-    What it makes of a stretch is kept in the folder ``kept``: it is the same whenever that number comes again, be it
-    mirrored, backwards in time or with its channels in another order. Losses are means over all pictures of the
-    sequence, references included. Without VGG19 the perceptual and the style term are off.
+    A stretch and what the colorizer makes of it are kept in the folder ``kept``, in 8 bits: they are the same whenever
+    that number comes again, be it mirrored, backwards in time or with its channels in another order. Losses are means
+    over all pictures of the sequence, references included. Without VGG19 the perceptual and the style term are off.
     """
 
     def __init__(
@@ -64,10 +74,11 @@ class RefineObjective(Objective[Stretch]):
         self.networks = {"discriminator": self.discriminator, "network": refiner.network}
         self.betas, self.rates = (0.5, 0.999), {"discriminator": 0.1}
 
-    def prepare(self, example: Stretch, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Return what :func:`prepared` makes of a stretch, its number, and how it is turned around."""
-        row = prepared(example, self.side, tracked=self.colorizer.traits.tracked)
-        row["number"] = torch.tensor(example.number)
+    def prepare(self, example: Asked, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return what :func:`prepared` makes of a stretch, what is kept of it, and how it is turned around."""
+        kept = self._kept(example.number)
+        row = self._recalled(kept) if kept else self._drawn(example.draw())
+        row["number"], row["known"] = torch.tensor(example.number), torch.tensor(kept is not None)
         row["backwards"], row["mirrored"] = torch.from_numpy(rng.random(2) < 0.5)
         row["channels"] = torch.from_numpy(rng.permutation(3))
         return row
@@ -108,17 +119,55 @@ class RefineObjective(Objective[Stretch]):
 
     def _painted(self, row: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return what the colorizer makes of a stretch, as 8 bits hold it."""
-        number = int(row["number"])
-        path = self.kept / f"{number:06d}.safetensors"
-        try:
-            levels = load(path.read_bytes())["levels"].to(row["lines"].device)
-        except (OSError, SafetensorError, KeyError):
-            levels = (torch.cat(painted(self.colorizer, row, number), dim=1) * 255).round().byte()
+        levels = row["levels"]
+        if not row["known"]:
+            levels = (torch.cat(painted(self.colorizer, row, int(row["number"])), dim=1) * 255).round().byte()
+            whole = {name: _levels(name, row[name]) for name in (*_COLOURS, *_LINES)}
+            parts = {**whole, "levels": levels, "places": row["places"]}
             with write_errors(self.kept):
                 self.kept.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, save({"levels": levels.cpu().contiguous()}))
+            packed = save({name: part.cpu().contiguous() for name, part in parts.items()})
+            write_bytes(self._path(row["number"]), zlib.compress(packed, level=1))
         shares = levels.float() / 255
         return shares[:, :3], shares[:, 3:]
+
+    def _path(self, number: Tensor | int) -> Path:
+        return self.kept / f"{int(number):06d}.stretch"
+
+    def _kept(self, number: int) -> dict[str, Tensor] | None:
+        """Return a stretch and its colours as they were kept, in 8 bits; None: they were not, or are damaged."""
+        try:
+            found = load(zlib.decompress(self._path(number).read_bytes()))
+        except (OSError, SafetensorError, zlib.error):
+            return None
+        return found if found.keys() == {*_COLOURS, *_LINES, "levels", "places"} else None
+
+    def _recalled(self, kept: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        row = {name: _shares(name, kept[name]) for name in (*_COLOURS, *_LINES)}
+        row["places"], row["levels"] = kept["places"], kept["levels"]
+        if self.colorizer.traits.tracked:  # nobody asks for them again, but all rows of a batch have the same
+            row["tracks"] = torch.zeros(
+                *row["lines"].shape[:1], *row["references"].shape[:1], 2, *row["lines"].shape[-2:]
+            )
+        return row
+
+    def _drawn(self, stretch: Stretch) -> dict[str, Tensor]:
+        row = prepared(stretch, self.side, tracked=self.colorizer.traits.tracked)
+        for name in (*_COLOURS, *_LINES):
+            row[name] = _shares(name, _levels(name, row[name]))
+        row["levels"] = torch.zeros(len(row["lines"]), 4, *row["lines"].shape[-2:], dtype=torch.uint8)
+        return row
+
+
+def _levels(name: str, part: Tensor) -> Tensor:
+    """Return colours in [-1, 1], or lines in [0, 1], in 8 bits."""
+    return ((part + 1) / 2 if name in _COLOURS else part).mul(255).round().byte()
+
+
+def _shares(name: str, levels: Tensor) -> Tensor:
+    """Return what 8 bits hold: colours in [-1, 1], or lines in [0, 1]."""
+    part = levels.float() / 255
+    return 2 * part - 1 if name in _COLOURS else part
 
 
 def prepared(stretch: Stretch, side: int, *, tracked: bool) -> dict[str, Tensor]:
@@ -158,7 +207,7 @@ def painted(colorizer: Colorizer, row: Mapping[str, Tensor], seed: int) -> tuple
         part = slice(number, number + 1)
         nothing = lines.new_zeros(0, 3, *lines.shape[-2:])
         tracks = row["tracks"][part, nearest] if traits.tracked else None
-        request = Request(lines[part], tuple(given[n] for n in nearest), place, (seed + number,), nothing, tracks)
+        request = Request(lines[part], tuple(given[n] for n in nearest), place, (seed,), nothing, tracks)
         made = colorizer.colorize(request, FrameNoise(0))
         colours.append(made.frames.clamp(0, 1))
         sure.append(torch.ones_like(lines[part]) if made.confidence is None else made.confidence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
+from functools import partial
 from math import ceil, lcm
 from pathlib import Path
 from shutil import rmtree
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import torch
 from torch import Tensor, nn
 
-from anicolor.data.clips import ClipSource, Example, Stretch
+from anicolor.data.clips import ClipSource, Example
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import InputError
 from anicolor.layers.perceptual import PerceptualLoss
@@ -23,7 +24,7 @@ from anicolor.models.colorizer import Colorizer, Reference, Request
 from anicolor.models.objective import Objective, Shown
 from anicolor.models.tracks import passage_tracks
 from anicolor.models.weights import load_colorizer, load_weights
-from anicolor.temporal.objective import RefineObjective, painted, prepared
+from anicolor.temporal.objective import Asked, RefineObjective, painted, prepared
 from anicolor.temporal.refiner import PRESETS, Refiner
 from anicolor.temporal.refiner import build as build_refiner
 from anicolor.training.recipe import Recipe
@@ -125,11 +126,11 @@ class ColorizerTrainee(Trainee[Example]):
         return Painting(example.references, example.lines[None], made, made, example.target[None])
 
 
-class RefinerTrainee(Trainee[Stretch]):
+class RefinerTrainee(Trainee[Asked]):
     """A refiner, and the colorizer whose pictures it refines; that one stays as it is.
 
-    It learns from ``pool`` stretches. What the colorizer makes of them is kept in the folder ``kept`` until the
-    training is done.
+    It learns from ``pool`` stretches. They, and what the colorizer makes of them, are kept in the folder ``kept`` until
+    the training is done.
     """
 
     beats = True
@@ -146,12 +147,13 @@ class RefinerTrainee(Trainee[Stretch]):
         self.colorizer.to(device)
         return self
 
-    def objective(self, recipe: Recipe, perceptual: PerceptualLoss | None) -> Objective[Stretch]:
+    def objective(self, recipe: Recipe, perceptual: PerceptualLoss | None) -> Objective[Asked]:
         kept = self.kept / digest_of(self.colorizer, recipe.side).hex()[:16]
         return RefineObjective(self.refiner, self.colorizer, recipe.side, kept, perceptual=perceptual)
 
-    def example(self, source: ClipSource, seed: int, number: int) -> Stretch:
-        return source.stretch(seed, number % self.pool, self.references, self.targets)
+    def example(self, source: ClipSource, seed: int, number: int) -> Asked:
+        asked = number % self.pool
+        return Asked(asked, partial(source.stretch, seed, asked, self.references, self.targets))
 
     def finish(self) -> None:
         rmtree(self.kept, ignore_errors=True)

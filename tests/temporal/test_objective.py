@@ -13,7 +13,7 @@ from anicolor.models.catalog import CATALOG, Entry
 from anicolor.models.colorizer import Colorizer
 from anicolor.models.opdm import colorizer as opdm
 from anicolor.models.yardsticks import colorizer as yardsticks
-from anicolor.temporal.objective import RefineObjective, painted, prepared
+from anicolor.temporal.objective import Asked, RefineObjective, painted, prepared
 from anicolor.temporal.refiner import TINY, Refiner
 
 CLIPS = DrawnClips(sizes=(64, 64))
@@ -30,8 +30,12 @@ def colorizer(request: pytest.FixtureRequest) -> Colorizer:
     return made
 
 
+def asked(number: int, source: DrawnClips = CLIPS) -> Asked:
+    return Asked(number, lambda: source.stretch(0, number, 2, FRAMES))
+
+
 def batch_of(objective: RefineObjective, *numbers: int) -> dict[str, Tensor]:
-    rows = [objective.prepare(CLIPS.stretch(0, n, 2, FRAMES), np.random.default_rng(n)) for n in numbers]
+    rows = [objective.prepare(asked(n), np.random.default_rng(n)) for n in numbers]
     return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 
 
@@ -87,38 +91,47 @@ def test_the_perceptual_and_the_style_term_are_means_over_all_pictures(tmp_path:
 def test_frames_of_any_size_make_one_batch(tmp_path: Path) -> None:
     objective = RefineObjective(Refiner(TINY["refiner"]), opdm.OpdmColorizer(opdm.TINY["opdm-small"]), SIDE, tmp_path)
     wide = DrawnClips(sizes=(96, 96))
-    rows = [objective.prepare(source.stretch(0, 0, 2, FRAMES), np.random.default_rng(0)) for source in (CLIPS, wide)]
+    rows = [objective.prepare(asked(0, source), np.random.default_rng(0)) for source in (CLIPS, wide)]
     assert {k: v.shape for k, v in rows[0].items()} == {k: v.shape for k, v in rows[1].items()}
 
 
-def test_a_stretch_is_painted_once_and_turned_around_with_all_that_belongs_to_it(
+def test_a_stretch_is_drawn_and_painted_once_and_turned_around_with_all_that_belongs_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     colorizer = opdm.OpdmColorizer(opdm.TINY["opdm-small"])
     objective = RefineObjective(Refiner(TINY["refiner"]), colorizer, SIDE, tmp_path / "kept")
-    asked: list[int] = []
+    paints: list[int] = []
+    draws: list[int] = []
     paint = colorizer.colorize
-    monkeypatch.setattr(colorizer, "colorize", lambda *given: (asked.append(1), paint(*given))[1])
-    stretch = CLIPS.stretch(0, 4, 2, FRAMES)
-    plain = objective.prepare(stretch, np.random.default_rng(0))
-    plain |= {"backwards": torch.tensor(False), "mirrored": torch.tensor(False), "channels": torch.arange(3)}
+    monkeypatch.setattr(colorizer, "colorize", lambda *given: (paints.append(1), paint(*given))[1])
+    stretch = Asked(4, lambda: (draws.append(1), CLIPS.stretch(0, 4, 2, FRAMES))[1])
+    as_it_is = {"backwards": torch.tensor(False), "mirrored": torch.tensor(False), "channels": torch.arange(3)}
+    plain = objective.prepare(stretch, np.random.default_rng(0)) | as_it_is
     one = objective._sequence(plain)
     turned = objective._sequence(
         plain | {"backwards": torch.tensor(True), "mirrored": torch.tensor(True), "channels": torch.tensor([2, 0, 1])}
     )
-    assert len(asked) == FRAMES
+    again = objective.prepare(stretch, np.random.default_rng(0)) | as_it_is
+    assert {name: (part.shape, part.dtype) for name, part in again.items()} == {
+        name: (part.shape, part.dtype) for name, part in plain.items()
+    }
+    assert torch.equal(objective._sequence(again), one)
+    assert (len(draws), len(paints)) == (1, 2 * FRAMES), (
+        "a row that was asked for before it was painted is painted again"
+    )
     assert torch.equal(turned, one[:, [2, 0, 1, 5, 3, 4, 6, 7]].flip(0, -1))
     assert torch.equal(one[[0, -1], :3], one[[0, -1], 3:6]), "keyframes are given"
     assert torch.allclose(one[1:-1, 3:6], plain["targets"])
     (kept,) = (tmp_path / "kept").iterdir()
     kept.write_bytes(b"damaged")
-    assert torch.equal(objective._sequence(plain), one)
-    assert len(asked) == 2 * FRAMES
+    whole = objective.prepare(stretch, np.random.default_rng(0)) | as_it_is
+    assert torch.equal(objective._sequence(whole), one)
+    assert (len(draws), len(paints)) == (2, 3 * FRAMES)
 
 
 def test_examples_are_turned_in_every_way(tmp_path: Path) -> None:
     objective = RefineObjective(Refiner(TINY["refiner"]), yardsticks.build("copy"), SIDE, tmp_path)
-    stretch = CLIPS.stretch(0, 0, 2, FRAMES)
+    stretch = asked(0)
     rows = [objective.prepare(stretch, np.random.default_rng(n)) for n in range(40)]
     ways = {(bool(row["backwards"]), bool(row["mirrored"])) for row in rows}
     assert len(ways) == 4

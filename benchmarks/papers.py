@@ -1,6 +1,6 @@
 """Train all five papers at one small size on one budget, and score them on the same scenes.
 
-    python benchmarks/papers.py                              # a day on one core, minutes on a GPU
+    python benchmarks/papers.py                              # hours on a CPU, minutes on a GPU
     python benchmarks/papers.py --papers pscdiffusion-small  # one of them
     python benchmarks/papers.py --budget 200 --clips 2       # a first look
 
@@ -54,7 +54,7 @@ finally:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--papers", nargs="+", choices=(*PAPERS, YARDSTICK), default=(*PAPERS, YARDSTICK))
-    parser.add_argument("--budget", type=int, default=2_000, help="optimizer steps of all stages")
+    parser.add_argument("--budget", type=int, default=600, help="optimizer steps of all stages")
     parser.add_argument("--clips", type=int, default=8, help="scenes to score")
     parser.add_argument("--runs", type=Path, default=Path("runs/papers"), help="folder of the trainings")
     parser.add_argument("--device", default="auto")

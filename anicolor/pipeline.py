@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 _SMALLEST = 32  # the least network size that the command line takes
+_FAR = -(10**6)  # the drawing that a foreign picture shows: beside none
 _GPU_BATCH = 8  # frames: on a CPU more than one at once only costs memory
 
 
@@ -153,6 +154,8 @@ def make_plan(
     plans = own if foreign else assign(files, shots, film.info, borrow=settings.borrow)
     if settings.lines == "auto":
         _expect_line_art(film)
+    elif foreign:
+        _expect_finished(film)
     if holds is None:
         holds = list(film_holds(film, shots, seen)) if settings.holds else [Hold(span) for span in _ones(film)]
     size = network_size(film.info.height, film.info.width, settings.size)
@@ -209,7 +212,7 @@ def colorize(
         AnicolorError: the first shot failed already.
     """
     check_target(out, film, settings, overwrite=overwrite, resume=resume)
-    given = {file.path.parent.resolve() for shot in plan.shots for file in shot.keyframes}
+    given = {file.path.parent.resolve() for shot in plan.shots for file in shot.keyframes if not file.foreign}
     for target in (out, *(beside(out, layer) for layer in settings.layers)):
         if target.resolve() in given:
             raise InputError(f"{target}: holds the keyframes: name another output")
@@ -264,7 +267,7 @@ def _paint_shot(
     settings: Settings,
 ) -> Iterator[int]:
     """Paint each drawing of a shot once, write it for all frames that it is held, and yield after each frame."""
-    files = {_drawing(file.index, holds): file for file in reversed(plan.keyframes)}
+    files = {_FAR if file.foreign else _drawing(file.index, holds): file for file in reversed(plan.keyframes)}
     inks, paints, drawing_of = InkSamples(), PaletteSamples(), partial(_drawing_of, settings=settings)
     references: dict[int, Reference] = {}
     for drawing, file in files.items():
@@ -482,7 +485,8 @@ def _identity(film: Film, plan: Plan, makers: Iterable[Colorizer | Refiner], set
     digest = hashlib.sha256()
     shots = [[str(hold.frames) for hold in holds] for holds in plan.holds]
     wishes = asdict(replace(settings, batch=None, model=None, cache=None))
-    facts = [str(film.info.path.resolve()), film.info.numbers, wishes, plan.size, shots]
+    given = [[file.index for file in shot.keyframes] for shot in plan.shots]
+    facts = [str(film.info.path.resolve()), film.info.numbers, wishes, plan.size, shots, given]
     digest.update(json.dumps(facts).encode())
     if settings.model is not None:
         digest.update(settings.model.colours.numpy().tobytes())
@@ -518,6 +522,12 @@ def _expect_line_art(film: Film) -> None:
             f"{film.info.path}: expected line art, found finished colour frames:"
             " --lines xdog takes the lines out of them first, --lines none paints them as they are"
         )
+
+
+def _expect_finished(film: Film) -> None:
+    middle = film.info.frames // 2
+    if looks_like_line_art(to_frame(next(film.read(FrameRange(middle, middle + 1))))[None]):
+        raise InputError(f"{film.info.path}: expected a finished film, found line art: anicolor colorize paints it")
 
 
 def _named(shot: Shot, film: Film) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "find_pretrained",
     "load_pretrained",
     "read_pretrained",
+    "weightless",
 ]
 
 
@@ -99,6 +100,13 @@ def read_pretrained(weights: Pretrained, path: Path | None = None) -> dict[str, 
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise AnicolorError(f"{found}: expected a state dict with {weights.what}, found something else")
     return state
+
+
+def weightless() -> bool:
+    """Whether networks are built on the meta device, where they are only counted."""
+    import torch
+
+    return torch.get_default_device().type == "meta"
 
 
 def load_pretrained(network: _Network, weights: Pretrained, path: Path | None = None) -> _Network:

@@ -31,7 +31,7 @@ __all__ = ["command"]
     help="auto: INPUT is line art, checked; none: unchecked; xdog: finished film, its lines are taken out.",
 )
 @options.shots
-@click.option("--holds/--no-holds", default=True, show_default=True, help="Paint a drawing that is held once.")
+@options.holds
 @click.option("--xdts", type=options.FilmPath, metavar="FILE", help="Time sheet that says the holds. [default: found]")
 @click.option("--borrow-keyframes", is_flag=True, help="Paint a shot without a keyframe from the nearest elsewhere.")
 @options.model
@@ -39,14 +39,8 @@ __all__ = ["command"]
 @options.steps
 @options.references
 @options.seed
-@click.option("--batch", type=click.IntRange(1), help="Frames painted at once. [default: 8 on CUDA, else 1]")
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16", "float16"]),
-    default="float32",
-    show_default=True,
-    help="Of the networks: a GPU is faster in 16 bits.",
-)
+@options.batch
+@options.precision
 @options.size
 @options.finish
 @options.gap
@@ -69,7 +63,7 @@ __all__ = ["command"]
 @options.rate
 @options.matrix
 @options.device
-@click.option("--dry-run", is_flag=True, help="Show the plan and paint nothing.")
+@options.dry_run
 @options.overwrite
 @options.resume
 @options.quiet

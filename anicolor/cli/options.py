@@ -12,16 +12,20 @@ from anicolor.models.catalog import CATALOG, DEFAULT
 __all__ = [
     "FilmPath",
     "as_json",
+    "batch",
     "cache",
     "device",
+    "dry_run",
     "finish",
     "gap",
+    "holds",
     "layers",
     "matrix",
     "model",
     "out",
     "overwrite",
     "palette",
+    "precision",
     "preset",
     "quiet",
     "rate",
@@ -88,6 +92,16 @@ preset = click.option(
     type=click.Choice(["comp", "preview", "lossless", "master"]),
     help="What to write. [default: by the output's suffix]",
 )
+batch = click.option("--batch", type=click.IntRange(1), help="Frames painted at once. [default: 8 on CUDA, else 1]")
+precision = click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Of the networks: a GPU is faster in 16 bits.",
+)
+holds = click.option("--holds/--no-holds", default=True, show_default=True, help="Paint a drawing that is held once.")
+dry_run = click.option("--dry-run", is_flag=True, help="Show the plan and paint nothing.")
 resume = click.option("--resume", is_flag=True, help="Go on where an unfinished run stopped.")
 seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 finish = click.option(

@@ -68,12 +68,21 @@ def paint(order: Order, settings: Settings) -> None:
         check_model(colorizer, settings)
         refined_by = wanted(order.refiner, where, refine=order.refine)
         held = None if order.xdts is None else read_xdts(order.xdts, source.info)
-        lists: dict[str, Any] = {"shots": listed, "holds": held, "foreign": order.foreign}
         with console.bar("look", source.info.frames, quiet=quiet) as move:
-            plan = make_plan(source, order.keyframes, settings, lambda seen: move(seen, ""), **lists)
+            plan = make_plan(
+                source,
+                order.keyframes,
+                settings,
+                lambda seen: move(seen, ""),
+                shots=listed,
+                holds=held,
+                foreign=order.foreign,
+            )
         for remark in plan.notes:
             console.note(f"note: {remark}", quiet=quiet)
         facts = _facts(source, plan, out)
+        if order.foreign:
+            facts["reference"] = str(order.keyframes)
         facts |= {"model": order.model, "weights": str(order.weights or entry(order.model).supply)}
         facts["device"] = str(colorizer.device)
         facts["refiner"] = "none" if refined_by is None else str(order.refiner or "shipped")

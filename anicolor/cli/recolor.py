@@ -18,37 +18,61 @@ __all__ = ["command"]
 @click.option("--reference", type=options.FilmPath, required=True, help="A painted picture: its colours are taken.")
 @options.out
 @options.shots
+@options.holds
 @options.model
 @options.weights
 @options.steps
 @options.seed
+@options.batch
+@options.precision
 @options.size
 @options.finish
+@options.gap
 @options.refine
 @options.refiner
 @options.steady
+@options.layers
 @options.report
 @options.cache
 @options.preset
 @options.rate
 @options.matrix
 @options.device
+@options.dry_run
 @options.overwrite
 @options.resume
 @options.quiet
 @options.as_json
 def command(
+    film: Path,
     reference: Path,
+    out: Path,
+    shots: Path | None,
+    holds: bool,
+    model: str,
+    weights: Path | None,
     steps: int | None,
     seed: int,
+    batch: int | None,
+    precision: Any,
     size: int,
     finish: Any,
+    gap: int | None,
+    refine: bool | None,
+    refiner: Path | None,
     steady: bool,
+    layers: Any,
     report: bool,
     cache: bool,
     preset: Any,
     rate: Fraction | None,
-    **more: Any,
+    matrix: Any,
+    device: str,
+    dry_run: bool,
+    overwrite: bool,
+    resume: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Paint a finished film anew, in the colours of a picture that need not be one of its frames.
 
@@ -64,9 +88,33 @@ def command(
         seed=seed,
         size=size,
         preset=preset,
+        holds=holds,
         finish=finish,
+        gap=gap,
         steady=steady,
+        batch=batch,
+        precision=precision,
+        layers=layers,
         report=report,
         cache=default_folder() if cache else None,
     )
-    paint(Order(keyframes=reference, rate=rate, foreign=True, **more), settings)
+    order = Order(
+        film=film,
+        keyframes=reference,
+        out=out,
+        model=model,
+        weights=weights,
+        device=device,
+        overwrite=overwrite,
+        resume=resume,
+        quiet=quiet,
+        as_json=as_json,
+        rate=rate,
+        matrix=matrix,
+        shots=shots,
+        refine=refine,
+        refiner=refiner,
+        dry_run=dry_run,
+        foreign=True,
+    )
+    paint(order, settings)

@@ -65,6 +65,7 @@ class LatentSchedule:
             raise ValueError(f"DPM-Solver++ takes 1 to {self.timesteps} steps, got {steps}")
         scheduler = self.scheduler()
         scheduler.set_timesteps(steps)
+        scheduler.set_begin_index(0)  # of a time that rounding has doubled it would begin with the second
         noisy = noise
         for time in scheduler.timesteps:
             predicted = denoise(noisy, torch.full(noisy.shape[:1], int(time), device=noisy.device))

@@ -24,7 +24,7 @@ from anicolor.models.colorizer import Colours, Reference
 
 __all__ = ["PaintCache", "default_folder", "digest_of"]
 
-_VERSION = b"anicolor paint 1"
+_VERSION = b"anicolor paint 2"
 _MOST = 4 * 2**30  # bytes
 _ROOM = 0.8  # of the most: so much is left when there is too much
 _EACH = 64  # frames written between two looks at the size
@@ -43,12 +43,15 @@ class _Maker(Protocol):
     @property
     def networks(self) -> Mapping[str, nn.Module]: ...
 
+    @property
+    def frozen(self) -> Mapping[str, nn.Module]: ...
+
 
 def digest_of(maker: _Maker, *facts: object) -> bytes:
     """Return a digest of the form and weights of what makes frames, and of ``facts`` that they depend on as well."""
     digest = hashlib.sha256(_VERSION)
     digest.update(repr((type(maker).__name__, maker.settings, torch.__version__, facts)).encode())
-    for name, network in sorted(maker.networks.items()):
+    for name, network in sorted({**maker.networks, **maker.frozen}.items()):
         for key, value in network.state_dict().items():
             digest.update(f"{name} {key} {value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())

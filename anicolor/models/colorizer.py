@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -106,6 +107,11 @@ class Colorizer(ABC):
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
         """The networks by name, as a weights file stores them."""
+
+    @property
+    def frozen(self) -> Mapping[str, nn.Module]:
+        """Networks that are never trained, and in no weights file; what is painted depends on them too."""
+        return {}
 
     @abstractmethod
     def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Colours:

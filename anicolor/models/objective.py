@@ -35,6 +35,8 @@ class Objective(ABC, Generic[Shown]):
     """The networks that are trained, by name; parameters that need no gradient stay as they are."""
     betas: tuple[float, float] = (0.9, 0.999)
     """Of Adam."""
+    lacks_vgg: bool = False
+    """Whether its perceptual term is off, because there are no VGG19 weights."""
     rates: Mapping[str, float] = {}
     """How many times the recipe's rate a network learns at; once, if it is not named."""
 

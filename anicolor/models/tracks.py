@@ -39,9 +39,9 @@ def passage_tracks(drawings: Tensor, at: int, ends: Sequence[int]) -> Tensor:
 class GapTracks:
     """Tracks of the frames between two keyframes, asked for one after the other.
 
-    ``lines`` returns the lines ``[T, 1, H, W]`` of a range of frames; ``references`` are in time order: beyond the two
-    that the frames lie between there is only the straight flow. Tracks to the later one are found at once, backwards,
-    and held in half precision.
+    ``lines`` returns the lines ``[T, 1, H, W]`` of a range of frames; ``references`` are in time order: but for the two
+    that the frames lie between, and lie beside, there is only the straight flow. Tracks to the later one are found at
+    once, backwards, and held in half precision.
     """
 
     def __init__(self, lines: Callable[[FrameRange], Tensor], gap: FrameRange, references: Sequence[Reference]) -> None:
@@ -53,7 +53,8 @@ class GapTracks:
         self._last = self._next - 1  # -1: there is none before the gap
         self._neighbour, self._onward = self._fields[max(self._last, 0)], torch.zeros(0)
         self._after: dict[int, Tensor] = {}
-        if self._next < len(places):
+        self._begun = self._last >= 0 and places[self._last] == gap.start - 1
+        if self._next < len(places) and places[self._next] == gap.stop:
             self._after = self._backwards(lines)
 
     def to(self, frames: FrameRange, lines: Tensor) -> Tensor:
@@ -65,7 +66,7 @@ class GapTracks:
 
     def _track(self, frame: int, field: Tensor) -> Tensor:
         tracks: dict[int, Tensor] = {}
-        if self._last >= 0 and frame - self._gap.start < _REACH:
+        if self._begun and frame - self._gap.start < _REACH:
             step = self._flow.estimate(field, self._neighbour)
             self._onward = joined(self._onward, step) if len(self._onward) else step
             self._neighbour, tracks[self._last] = field, self._onward

@@ -70,6 +70,7 @@ class RefineObjective(Objective[Asked]):
     ) -> None:
         self.network, self.colorizer, self.side, self.kept = refiner.network, colorizer, side, kept
         self.weights, self.perceptual = weights or RefineWeights(), perceptual
+        self.lacks_vgg = perceptual is None
         self.discriminator = PatchDiscriminator(refiner.settings.widths[0])
         self.networks = {"discriminator": self.discriminator, "network": refiner.network}
         self.betas, self.rates = (0.5, 0.999), {"discriminator": 0.1}

@@ -48,6 +48,11 @@ class Refiner:
         return {"network": self.network}
 
     @property
+    def frozen(self) -> dict[str, nn.Module]:
+        """There is none."""
+        return {}
+
+    @property
     def device(self) -> torch.device:
         """Where the network is."""
         return self.network.leave.bias.device  # type: ignore[return-value]

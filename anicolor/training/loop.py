@@ -128,8 +128,6 @@ def train(
     perceptual = PerceptualLoss(Path(order.vgg)).to(team.device) if order.vgg else None
     trainee = trainee_of(order, run.folder / "painted").to(team.device)
     notes = list(trainee.remarks)
-    if perceptual is None:
-        notes.append("no --vgg weights: the perceptual term is off")
     if order.init:
         source, held = source.parted(trainee.references, trainee.targets)
         if held is None:
@@ -142,12 +140,16 @@ def train(
             raise InputError(f"a crop of {row.side} pixels: {row.model} needs a multiple of {trainee.size_multiple}")
     position = run.position()
     done = [row.stage for row in stages].index(position.stage) if position else 0
-    for note in notes if team.leads else ():
-        run.log(note=note)
-        if tell:
-            tell(note)
     for row in stages[done:]:
         objective = trainee.objective(row, perceptual)
+        if objective.lacks_vgg:
+            notes.append("no --vgg weights: the perceptual term is off")
+        while notes:
+            note = notes.pop(0)
+            if team.leads:
+                run.log(note=note)
+                if tell:
+                    tell(note)
         yield from train_stage(run, row, trainee, objective, source, order, team, workers, held)
     team.wait()
     if team.leads:

@@ -49,7 +49,9 @@ def test_every_frame_takes_the_colours_of_the_reference(recolor, finished, refer
 
 def test_shots_are_painted_from_it_each(recolor, finished, reference, out):
     outcome = recolor(finished, reference, out, "--json")
-    shots = json.loads(outcome.out)["shots"]
+    facts = json.loads(outcome.out)
+    assert facts["reference"] == str(reference)
+    shots = facts["shots"]
     assert [(shot["start"], shot["stop"], shot["keyframes"], shot["borrowed"]) for shot in shots] == [
         (0, 4, [], False),
         (4, 8, [], False),
@@ -65,6 +67,30 @@ def test_a_reference_may_have_any_size(anicolor, weights, finished, reference, t
     assert {frame.shape for frame in pixels_of(out)} == {(HEIGHT, WIDTH, 3)}
 
 
+def test_a_stopped_run_goes_on(anicolor, weights, tmp_path, reference, monkeypatch):
+    from anicolor.models.opdm.colorizer import OpdmColorizer
+
+    film = save(tmp_path / "long", [drawing.colours for drawing in cut(3)], range(1, 13))
+    paint, seen = OpdmColorizer.colorize, []
+
+    def watched(self, request, noise, steps=None):
+        if len(seen) == 6:
+            raise MemoryError
+        seen.append(request.seeds)
+        return paint(self, request, noise, steps)
+
+    monkeypatch.setattr(OpdmColorizer, "colorize", watched)
+    order = ("recolor", film, "--reference", reference, "--weights", weights, "--steps", 1, "--size", 64, "--no-report")
+    stopped = anicolor(*order, "-o", tmp_path / "out", "--no-cache")
+    assert "1 of 3 shots are kept" in stopped.err
+    assert seen == [(0,)] * 4 + [(4,)] * 2, "each shot has its own noise"
+    seen.clear()
+    monkeypatch.setattr(OpdmColorizer, "colorize", paint)
+    assert anicolor(*order, "-o", tmp_path / "out", "--no-cache", "--resume").code == 0
+    assert anicolor(*order, "-o", tmp_path / "whole", "--no-cache").code == 0
+    assert files_in(tmp_path / "out") == files_in(tmp_path / "whole")
+
+
 def test_a_video_keeps_its_sound(recolor, tmp_path, reference):
     film = save_video(tmp_path / "in.mkv", [drawing.colours for drawing in cut()], audio="aac")
     assert recolor(film, reference, tmp_path / "out.mkv").code == 0
@@ -76,6 +102,8 @@ def test_bad_orders_say_what_is_wrong(recolor, finished, reference, tmp_path, ou
     gone = recolor(finished, tmp_path / "gone.png", out)
     assert (gone.code, gone.err.count("\n")) == (USAGE, 1)
     assert "gone.png: no such picture" in gone.err
+    drawn = save(tmp_path / "drawn", [drawing.lines for drawing in cut()], range(4))
+    assert "expected a finished film, found line art: anicolor colorize" in recolor(drawn, reference, out).err
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
     assert "broken.png" in recolor(finished, broken, out).err

@@ -72,3 +72,10 @@ def test_a_network_that_knows_the_picture_is_led_to_it(steps: int, aim: Aim) -> 
 def test_steps_out_of_range(steps: int) -> None:
     with pytest.raises(ValueError, match=f"takes 1 to 1000 steps, got {steps}"):
         LatentSchedule().sample(lambda noisy, _: noisy, torch.zeros(1, 4, 2, 2), steps)
+
+
+def test_as_many_steps_as_there_are_times() -> None:
+    schedule, seen = LatentSchedule(20, betas=(0.05, 0.5)), []
+    made = schedule.sample(lambda noisy, time: (seen.append(int(time[0])), noisy)[1], torch.randn(1, 4, 2, 2), 20)
+    assert len(seen) == 20
+    assert made.isfinite().all()

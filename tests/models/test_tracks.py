@@ -98,3 +98,13 @@ def test_only_the_keyframes_beside_the_gap_are_tracked() -> None:
     assert torch.equal(several[:, 1:3], two)
     fields = proximity(drawings())
     assert torch.equal(several[0, 3], DisFlow().estimate(fields[5:6], fields[12:13])[0])
+
+
+def test_only_references_beside_the_gap_are_followed_through_it() -> None:
+    far, beside = reference(0), reference(12)
+    far = Reference(-50, far.image, far.lines)
+    tracker = GapTracks(lines_of, FrameRange(4, 12), [far, beside])
+    found = [tracker.to(FrameRange(t, t + 1), lines_of(FrameRange(t, t + 1)))[0] for t in range(4, 9)][-1]
+    fields = proximity(drawings())
+    assert torch.equal(found[0], DisFlow().estimate(fields[8:9], fields[:1])[0]), "from a foreign one nothing goes on"
+    assert error(found[1], 8, 12) < 3

@@ -8,7 +8,7 @@ parts are under licences of their own.
 What differs, or where the paper is silent, and why:
 
 - The U-Net starts from Stable Diffusion 2.1-base, not from Waifu Diffusion 1.4: of the same shape, and in diffusers'
-  form. ANICOLOR_UNET names another folder or hub id; ANICOLOR_VAE and ANICOLOR_VISION those of the frozen parts.
+  form. ANICOLOR_UNET names a folder in its place; ANICOLOR_VAE and ANICOLOR_VISION those of the frozen parts.
 - The sketch encoder: three strided convolutions to the latents' size, a residual block for each level, and at five
   levels a 1 x 1 convolution that is zero at first, so that training starts from what the U-Net knows. Its 64.2 million
   parameters come within 1 % of the published 64.0. Features are added behind the first convolution and each level.

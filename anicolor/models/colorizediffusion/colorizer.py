@@ -13,8 +13,8 @@ from anicolor.diffusion.ddim import Denoise
 from anicolor.diffusion.dpm import LatentSchedule
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.models.colorizediffusion.network import LatentNetwork, LatentSettings, VaeSettings, VisionSettings
-from anicolor.models.colorizediffusion.parts import Autoencoder, VisionTower, found_by_user, start
-from anicolor.models.colorizer import Colorizer, Colours, Request, Traits
+from anicolor.models.colorizediffusion.parts import Autoencoder, VisionTower, start
+from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
 
 __all__ = ["PRESETS", "TINY", "LatentColorizer", "build", "guided"]
 
@@ -80,6 +80,13 @@ class LatentColorizer(Colorizer):
             size_multiple=settings.size_multiple,
             steps=settings.steps,
         )
+        self._known: tuple[tuple[Reference, ...], Tensor] | None = None
+
+    @property
+    def frozen(self) -> dict[str, nn.Module]:
+        settings = self.settings
+        sources = {"vae": (self.vae, settings.vae.source), "vision": (self.vision, settings.vision.source)}
+        return {name: part for name, (part, source) in sources.items() if source}
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -96,13 +103,19 @@ class LatentColorizer(Colorizer):
     def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Colours:
         settings, count = self.settings, len(request.lines)
         features = self.network.sketch(2 * request.lines.to(self.device) - 1)
-        pictures = torch.stack([reference.image for reference in request.references]).to(self.device)
-        tokens = self.vision(pictures).flatten(0, 1).expand(count, -1, -1)
+        tokens = self._tokens(request.references).expand(count, -1, -1)
         height, width = (side // settings.vae.factor for side in request.lines.shape[-2:])
         noisy = noise.draw(request.seeds, (settings.vae.latents, height, width)).to(self.device)
         denoise = guided(self.network, features, tokens, settings.reference_guidance, settings.sketch_guidance)
         latents = self.schedule.sample(denoise, noisy, steps or self.traits.steps)
         return Colours(((self.vae.decode(latents) + 1) / 2).float().clamp(0, 1))
+
+    def _tokens(self, given: tuple[Reference, ...]) -> Tensor:
+        """Return the tokens ``[K N, C]`` of the references, computed once for the same ones."""
+        if self._known is None or self._known[0] != given:
+            pictures = torch.stack([reference.image for reference in given]).to(self.device)
+            self._known = given, self.vision(pictures).flatten(0, 1)
+        return self._known[1]
 
 
 def guided(
@@ -133,7 +146,7 @@ def build(name: str, settings: dict[str, object] | None = None) -> LatentColoriz
         InputError: a pretrained part is not there.
         AnicolorError: it is damaged, or another network.
     """
-    wanted = found_by_user(PRESETS[name] if settings is None else _settings(settings))
+    wanted = PRESETS[name] if settings is None else _settings(settings)
     colorizer = LatentColorizer(wanted)
     if settings is None:
         start(colorizer.network, wanted.unet)

@@ -27,6 +27,7 @@ class AutoencoderObjective(Objective[Example]):
 
     def __init__(self, colorizer: LatentColorizer, side: int, perceptual: PerceptualLoss | None = None) -> None:
         self.vae, self.side, self.perceptual = colorizer.vae, side, perceptual
+        self.lacks_vgg = perceptual is None
         self.networks = {"vae": colorizer.vae}
         self.shape = _shape(colorizer.settings, side)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,14 @@ from transformers.utils import logging as bars
 from anicolor.errors import AnicolorError, InputError
 from anicolor.models.colorizediffusion.network import (
     LatentNetwork,
-    LatentSettings,
     VaeSettings,
     VisionSettings,
     groups,
 )
 from anicolor.models.windows import square
+from anicolor.pretrained import weightless
 
-__all__ = ["UNET", "VAE", "VISION", "Autoencoder", "Part", "VisionTower", "found_by_user", "start"]
+__all__ = ["UNET", "VAE", "VISION", "Autoencoder", "Part", "VisionTower", "start"]
 
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # CLIP's, of its pictures
 _PACE = 0.02  # share of a batch in the running measure of the latents
@@ -122,16 +122,6 @@ class VisionTower(nn.Module):
         return F.layer_norm(tokens, tokens.shape[-1:]) if self.normed else tokens
 
 
-def found_by_user(settings: LatentSettings) -> LatentSettings:
-    """Return ``settings`` with the places of the pretrained parts that the environment names."""
-    return replace(
-        settings,
-        vae=replace(settings.vae, source=_place(VAE, settings.vae.source)),
-        vision=replace(settings.vision, source=_place(VISION, settings.vision.source)),
-        unet=_place(UNET, settings.unet),
-    )
-
-
 def start(network: LatentNetwork, source: str | None) -> None:
     """Let the U-Net of ``network`` begin with the weights of ``source``, if it names any.
 
@@ -139,27 +129,29 @@ def start(network: LatentNetwork, source: str | None) -> None:
         InputError: they are not there.
         AnicolorError: they are damaged, or those of another network.
     """
-    if source is not None and not _weightless():
-        network.unet.load_state_dict(_loaded(UNET, network.unet, source).state_dict())
+    if source is not None and not weightless():
+        network.unet.load_state_dict(_loaded(UNET, network.unet, _place(UNET, source)).state_dict())
 
 
-def _place(part: Part, source: str | None) -> str | None:
-    """Return where a part lies; one that is trained here lies nowhere."""
-    return source and (os.environ.get(part.variable) or source)
+def _place(part: Part, source: str) -> str:
+    """Return where a part lies: in the folder that the environment names, or where the settings say.
+
+    Raises:
+        InputError: the environment names no folder.
+    """
+    told = os.environ.get(part.variable)
+    if told and not Path(told).expanduser().is_dir():
+        raise InputError(f"{told}: no such folder: expected {part.what}, as {part.variable} says: check the name")
+    return told or source
 
 
 def _part(part: Part, shape: Callable[[], Any], source: str | None) -> Any:
     """Return the network of ``shape`` with random weights, or frozen with those of ``source``."""
-    if source is None or _weightless():
+    if source is None or weightless():
         return shape()
     with torch.device("meta"):
         expected = shape()
-    return _loaded(part, expected, source).requires_grad_(False)
-
-
-def _weightless() -> bool:
-    """Whether networks are built on the meta device, to be counted only."""
-    return torch.get_default_device().type == "meta"
+    return _loaded(part, expected, _place(part, source)).requires_grad_(False)
 
 
 def _loaded(part: Part, expected: Any, source: str) -> Any:
@@ -178,7 +170,9 @@ def _loaded(part: Part, expected: Any, source: str) -> Any:
     place, inside = (str(folder), "") if folder.is_dir() else _in_hub(source)
     try:
         with _without_bars():
-            found, told = type(expected).from_pretrained(place, subfolder=inside, output_loading_info=True)
+            found, told = type(expected).from_pretrained(
+                place, subfolder=inside, use_safetensors=True, output_loading_info=True
+            )
     except (OSError, ValueError) as error:  # offline, not there, no name at all
         raise InputError(f"{source}: expected {part.what}, found nothing that can be loaded: {cure}") from error
     except Exception as error:  # whatever the damage comes to

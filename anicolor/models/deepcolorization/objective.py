@@ -44,6 +44,7 @@ class ColourObjective(Objective[Example]):
     ) -> None:
         self.network, self.side = network, side
         self.weights, self.perceptual = weights or ColourWeights(), perceptual
+        self.lacks_vgg = perceptual is None
         self.discriminator = Discriminator(network.width)
         self.networks = {"discriminator": self.discriminator, "network": network}
         self.betas, self.rates = (0.5, 0.999), {"discriminator": 0.1}

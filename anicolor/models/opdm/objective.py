@@ -116,6 +116,7 @@ class JointObjective(_OpdmObjective):
         super().__init__(network, side)
         network.adapter.estimators.requires_grad_(False)
         self.unroll, self.weights, self.perceptual = unroll, weights or JointWeights(), perceptual
+        self.lacks_vgg = perceptual is None
         self.schedule = Schedule(network.settings.timesteps, network.settings.prediction)
 
     def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:

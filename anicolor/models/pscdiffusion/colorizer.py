@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -73,6 +74,10 @@ class PscColorizer(Colorizer):
         self._known: _Known | None = None
 
     @property
+    def frozen(self) -> dict[str, nn.Module]:
+        return {"encoder": self.flow.encoder, "estimator": self.flow.estimator} if self.flow else {}
+
+    @property
     def networks(self) -> dict[str, nn.Module]:
         return {"reference": self.reference, "denoiser": self.denoiser}
 
@@ -129,7 +134,7 @@ def build(name: str, settings: dict[str, object] | None = None) -> PscColorizer:
     A new ``pscdiffusion`` warps its references by the correspondence network, if the weights of that are there.
 
     Raises:
-        InputError: ``settings`` ask for the correspondence network, and its weights are not there.
+        InputError: ``settings`` or the environment ask for the correspondence network, and its weights are not there.
     """
     if settings is not None:
         known = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
@@ -140,5 +145,7 @@ def build(name: str, settings: dict[str, object] | None = None) -> PscColorizer:
     try:
         find_pretrained(PSC)
     except InputError as error:
+        if os.environ.get(PSC.variable):
+            raise
         return PscColorizer(preset, (f"references are warped by optical flow: {error}",))
     return PscColorizer(replace(preset, flow="correspondence"))

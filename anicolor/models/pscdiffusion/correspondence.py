@@ -18,9 +18,9 @@ from torchvision.models import resnet101
 
 from anicolor.errors import AnicolorError
 from anicolor.motion import FlowEstimator, pixel_grid
-from anicolor.pretrained import PSC, read_pretrained
+from anicolor.pretrained import PSC, read_pretrained, weightless
 
-__all__ = ["CorrespondenceFlow", "Encoder", "WarpEstimator"]
+__all__ = ["CorrespondenceFlow", "Encoder", "WarpEstimator", "correlations"]
 
 _SIDE = 256  # pixels: what the network was trained on
 _PLACES = 16  # rows and columns of places that are compared
@@ -45,10 +45,10 @@ class Encoder(nn.Module):
                 layer._reversed_padding_repeated_twice = [int(layer.padding[0])] * 4
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the features of layers 2 and 3, at 16 x 16 places, of ``[B, 3, 256, 256]``, normalised."""
+        """Return the features of layers 2 and 3, 32 and 16 places a side, of ``[B, 3, 256, 256]``, normalised."""
         h = self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(pictures)))))
         second = self.layer2(h)
-        return _places(second), _places(self.layer3(second))
+        return second, self.layer3(second)
 
 
 class WarpEstimator(nn.Module):
@@ -63,20 +63,21 @@ class WarpEstimator(nn.Module):
         self.register_buffer("base_map", still)
 
     def forward(self, source: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> Tensor:
-        """Return where each place of ``target`` lies in ``source``: ``[B, 16, 16, 2]``, (x, y) from -1 to 1."""
+        """Return where the places of ``target`` lie in ``source``: ``[B, 16, 16, 2]``, (x, y) from -1 to 1."""
         where = self.base_map
-        for number, net in enumerate((self.net_4x, self.net_8x, self.net_16x)):
-            seen = source
-            if number:
-                sample = partial(F.grid_sample, grid=where, padding_mode="zeros", align_corners=True)
-                seen = sample(source[0]), sample(source[1])
-            alike = [torch.einsum("bcyx,bcvu->byxvu", t, s).flatten(1, 2) for t, s in zip(target, seen, strict=True)]
-            where = where + net(torch.cat(alike, dim=1)).permute(0, 2, 3, 1)
+        seen = source
+        for net in (self.net_4x, self.net_8x, self.net_16x):
+            where = where + net(correlations(seen, target)).permute(0, 2, 3, 1)
+            sample = partial(F.grid_sample, grid=where, padding_mode="zeros", align_corners=True)
+            seen = sample(source[0]), sample(source[1])
         return where
 
 
 class CorrespondenceFlow(FlowEstimator):
-    """The flow from line art to a painted picture, by the network with its weights from ``path`` or torch hub's cache.
+    """The flow from line art to a painted picture, by the network with its weights from ``path``, or where they lie.
+
+    It stays on the CPU: data workers find flows too. On the meta device, where networks are only counted, it has no
+    weights.
 
     Raises:
         InputError: the weights are in neither place.
@@ -85,6 +86,8 @@ class CorrespondenceFlow(FlowEstimator):
 
     def __init__(self, path: Path | None = None) -> None:
         self.encoder, self.estimator = Encoder().eval(), WarpEstimator().eval()
+        if weightless():
+            return
         state = _plain(read_pretrained(PSC, path))
         try:
             _load(self.encoder, state, "encoder_q.")
@@ -96,11 +99,20 @@ class CorrespondenceFlow(FlowEstimator):
     def estimate(self, target: Tensor, source: Tensor) -> Tensor:
         """Return the flow ``[T, 2, H, W]`` (pixels) from ``target`` to ``source``, ``[T, 1 or 3, H, W]`` in [0, 1]."""
         height, width = target.shape[-2:]
-        seen, drawn = (self.encoder(_shown(pictures)) for pictures in (source, target))
+        seen, drawn = (self.encoder(_shown(pictures.cpu().float())) for pictures in (source, target))
         coarse = self.estimator(seen, drawn).permute(0, 3, 1, 2)
         where = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=True)
         scale = where.new_tensor([width - 1, height - 1]).view(1, 2, 1, 1) / 2
-        return (where + 1) * scale - pixel_grid(height, width, where)
+        return ((where + 1) * scale - pixel_grid(height, width, where)).to(target)
+
+
+def correlations(source: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> Tensor:
+    """Return how alike all places are, ``[B, 512, 16, 16]``, by the features of two layers, brought to 16 x 16 places.
+
+    A channel for each place of ``target``, row by row, layer after layer; its picture has the places of ``source``.
+    """
+    alike = (torch.einsum("bcyx,bcvu->byxvu", _places(t), _places(s)) for s, t in zip(source, target, strict=True))
+    return torch.cat([part.flatten(1, 2) for part in alike], dim=1)
 
 
 def _places(features: Tensor) -> Tensor:

@@ -163,7 +163,15 @@ def test_the_environment_says_where_parts_lie(sources: LatentSettings, monkeypat
         with pytest.raises(InputError, match=f"{variable}=FOLDER"):
             build(NAME)
         monkeypatch.setenv(variable, str(place))
-    assert build(NAME).settings == sources
+    made, told = build(NAME), LatentColorizer(sources)
+    assert made.settings == elsewhere, "a weights file names no folder of whoever trained it"
+    for part in ("vae", "vision"):
+        assert all(map(torch.equal, getattr(made, part).parameters(), getattr(told, part).parameters()))
+    assert set(made.frozen) == {"vae", "vision"}
+    monkeypatch.setenv("ANICOLOR_VAE", "mistyped/vae")
+    with pytest.raises(InputError, match=r"^mistyped/vae: no such folder: expected .*VAE, as ANICOLOR_VAE says"):
+        build(NAME)
+    monkeypatch.delenv("ANICOLOR_VAE")
     small = build("colorizediffusion-small", _json(TINY["colorizediffusion-small"]))
     assert small.settings.vae.source is None  # what is trained here lies nowhere
 

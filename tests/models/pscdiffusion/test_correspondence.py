@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet101
 
 from anicolor.errors import AnicolorError
-from anicolor.models.pscdiffusion.correspondence import CorrespondenceFlow, Encoder, WarpEstimator
+from anicolor.models.pscdiffusion.correspondence import CorrespondenceFlow, Encoder, WarpEstimator, correlations
 
 
 def size(network: nn.Module) -> int:
@@ -71,6 +71,40 @@ def test_an_estimator_that_sees_nothing_leaves_everything_where_it_is(weights: P
     moved = flow.estimate(torch.rand(1, 1, 33, 57), torch.rand(1, 3, 33, 57))
     assert torch.allclose(moved[0, 0], torch.tensor(14.0), atol=1e-3)
     assert torch.allclose(moved[0, 1], torch.tensor(8.0), atol=1e-3)
+
+
+def test_correlations_have_a_channel_for_each_place_of_the_target() -> None:
+    torch.manual_seed(0)
+    (s2, s3), (t2, t3) = ((torch.randn(1, 3, 32, 32), torch.randn(1, 5, 16, 16)) for _ in range(2))
+    found = correlations((s2, s3), (t2, t3))
+    assert found.shape == (1, 512, 16, 16)
+    half = [torch.nn.functional.avg_pool2d(part, 2) for part in (s2, t2)]
+    for layer, (s, t) in enumerate((half, (s3, t3))):
+        for (y, x), (v, u) in (((0, 3), (5, 1)), ((7, 2), (2, 7)), ((15, 0), (0, 15))):
+            by_hand = (t[0, :, y, x] * s[0, :, v, u]).sum()
+            assert found[0, 256 * layer + 16 * y + x, v, u].item() == pytest.approx(by_hand.item(), abs=1e-4)
+
+
+def test_finer_estimates_see_the_source_sampled_before_it_is_pooled() -> None:
+    torch.manual_seed(0)
+    estimator, seen = WarpEstimator().eval(), []
+    for net in (estimator.net_4x, estimator.net_8x, estimator.net_16x):
+        nn.init.zeros_(net[-2].weight)
+        nn.init.zeros_(net[-2].bias)
+        net.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    source, target = ((torch.randn(1, 3, 32, 32), torch.randn(1, 5, 16, 16)) for _ in range(2))
+    estimator(source, target)
+    sampled = [torch.nn.functional.grid_sample(part, estimator.base_map, align_corners=True) for part in source]
+    assert torch.allclose(seen[0], correlations(source, target))
+    for later in seen[1:]:
+        assert torch.allclose(later, correlations((sampled[0], sampled[1]), target), atol=1e-5)
+    assert not torch.allclose(seen[0][:, :256], seen[1][:, :256], atol=0.1)
+
+
+def test_it_is_counted_without_its_weights(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        flow = CorrespondenceFlow(tmp_path / "gone.pth")
+    assert size(flow.estimator) == 10_227_462
 
 
 def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:

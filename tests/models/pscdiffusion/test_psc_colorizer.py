@@ -174,6 +174,10 @@ def test_without_the_correspondence_weights_a_new_one_says_what_it_does(
     monkeypatch.setitem(PRESETS, "pscdiffusion", TINY["pscdiffusion"])
     made = build("pscdiffusion")
     assert made.settings.flow == "tracks"
+    monkeypatch.setenv("ANICOLOR_PSC", str(tmp_path / "typo.pth"))
+    with pytest.raises(InputError, match=r"typo\.pth: no such file"):
+        build("pscdiffusion")
+    monkeypatch.delenv("ANICOLOR_PSC")
     (remark,) = made.remarks
     assert "optical flow" in remark
     assert "psc_resnet101.pth.tar" in remark

@@ -91,7 +91,7 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
 @click.option(
     "--every", type=click.IntRange(1), default=16, show_default=True, help="Frames between the keyframes of a clip."
 )
-@click.option("--weights", type=options.FilmPath, help="Weights of the model. [default: the shipped ones]")
+@options.weights
 @options.steps
 @options.references
 @options.seed

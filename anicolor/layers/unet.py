@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from anicolor.layers.time import sinusoids
 
-__all__ = ["ResidualBlock", "UNet", "group_norm"]
+__all__ = ["ResidualBlock", "UNet", "group_norm", "groups"]
 
 _GROUPS = 32
 _GATED = 2  # blocks of each level of the decoder: those that are joined with a block's features, not a halved picture's
@@ -116,5 +116,10 @@ class UNet(nn.Module):
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Return a norm over at most 32 groups, of two channels at least: of one, it would take the time out again."""
-    return nn.GroupNorm(gcd(_GROUPS, channels // 2), channels)
+    """Return a norm of so many channels; with groups of one channel it would take the time out again."""
+    return nn.GroupNorm(groups(channels), channels)
+
+
+def groups(*widths: int) -> int:
+    """Return of how many groups a norm of these ``widths`` is: at most 32, with two channels in each at least."""
+    return gcd(_GROUPS, *(width // 2 for width in widths))

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import gcd
 
 import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from anicolor.diffusion.dpm import Aim
+from anicolor.layers.unet import ResidualBlock, groups
 
-__all__ = ["LatentNetwork", "LatentSettings", "SketchEncoder", "VaeSettings", "VisionSettings", "groups"]
-
-_GROUPS = 32
+__all__ = ["LatentNetwork", "LatentSettings", "SketchEncoder", "VaeSettings", "VisionSettings"]
 
 
 @dataclass(frozen=True)
@@ -100,21 +98,6 @@ class LatentSettings:
         return (self.widths[0], *self.widths)
 
 
-class SketchBlock(nn.Module):
-    """Two norms, SiLUs and convolutions, with a skip."""
-
-    def __init__(self, narrow: int, wide: int) -> None:
-        super().__init__()
-        self.norm, self.first = nn.GroupNorm(groups(narrow), narrow), nn.Conv2d(narrow, wide, 3, padding=1)
-        self.norm_2, self.second = nn.GroupNorm(groups(wide), wide), nn.Conv2d(wide, wide, 3, padding=1)
-        self.skip = nn.Identity() if narrow == wide else nn.Conv2d(narrow, wide, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return features ``[B, wide, h, w]`` of ``x`` ``[B, narrow, h, w]``."""
-        made: Tensor = self.skip(x) + self.second(F.silu(self.norm_2(self.first(F.silu(self.norm(x))))))
-        return made
-
-
 class SketchEncoder(nn.Module):
     """Features of the lines for every input level of the U-Net; zero at first (Zhang et al., ControlNet)."""
 
@@ -125,7 +108,7 @@ class SketchEncoder(nn.Module):
         self.stem = nn.ModuleList(
             nn.Conv2d(narrow, wide, 3, stride=2, padding=1) for narrow, wide in pairwise((*settings.stem, levels[0]))
         )
-        self.blocks = nn.ModuleList(SketchBlock(narrow, wide) for narrow, wide in pairwise(levels))
+        self.blocks = nn.ModuleList(ResidualBlock(narrow, wide) for narrow, wide in pairwise(levels))
         self.leave = nn.ModuleList(_zero(nn.Conv2d(width, width, 1)) for width in levels)
 
     def forward(self, lines: Tensor) -> list[Tensor]:
@@ -190,11 +173,6 @@ class LatentNetwork(nn.Module):
             h = block(h, skips, embedded, **context)
         predicted: Tensor = unet.conv_out(unet.conv_act(unet.conv_norm_out(h)))
         return predicted
-
-
-def groups(*widths: int) -> int:
-    """Return of how many groups a norm of these ``widths`` is: at most 32, with two channels in each at least."""
-    return gcd(_GROUPS, *(width // 2 for width in widths))
 
 
 def _zero(layer: nn.Conv2d) -> nn.Conv2d:

@@ -17,11 +17,11 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from transformers.utils import logging as bars
 
 from anicolor.errors import AnicolorError, InputError
+from anicolor.layers.unet import groups
 from anicolor.models.colorizediffusion.network import (
     LatentNetwork,
     VaeSettings,
     VisionSettings,
-    groups,
 )
 from anicolor.models.windows import square
 from anicolor.pretrained import weightless

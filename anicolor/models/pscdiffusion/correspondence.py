@@ -7,7 +7,6 @@ with a ResNet-101. Its weights have 104,145,030 parameters: what finds the flow,
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import partial
 from pathlib import Path
 
@@ -142,7 +141,7 @@ def _shown(pictures: Tensor) -> Tensor:
 
 def _plain(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights by the names that they have here: photos and sketches share their norms."""
-    plain = OrderedDict()
+    plain = {}
     for name, value in state.items():
         kept = name.removeprefix("module.").replace(".norms.0.", ".")
         if ".norms." not in kept:

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from anicolor.layers.unet import groups
 from anicolor.models.colorizediffusion.colorizer import PRESETS, TINY, LatentColorizer, build
-from anicolor.models.colorizediffusion.network import LatentNetwork, LatentSettings, SketchEncoder, groups
+from anicolor.models.colorizediffusion.network import LatentNetwork, LatentSettings, SketchEncoder
 from anicolor.models.colorizediffusion.parts import Autoencoder, VisionTower
 
 

@@ -5,11 +5,12 @@
     python benchmarks/papers.py --budget 200 --clips 2       # a first look
 
 The small forms have 1.8 (deepcolorization) to 5.8 million parameters (``anicolor models``). Each learns from as many
-examples: ``--budget`` optimizer steps of 8 drawn ones of 128 pixels, shared out among its stages as its recipe does. What they paint is scored as the networks make it (no
-finish, no steadying, no refiner), on drawn scenes of unseen seeds, inside the drawing, keyframes every 16th drawing and
-the last. Trainings lie in the folder ``--runs``; one that was stopped goes on. Rows that are not asked for stay as they
-are in papers.json; the table is written into docs/results.md. Seconds and memory a frame are of painting and scoring
-together: they are to be compared within one table, from one machine.
+examples: ``--budget`` optimizer steps of 8 drawn ones of 128 pixels, shared out among its stages as its recipe does.
+What they paint is scored as the networks make it (no finish, no steadying, no refiner), on drawn scenes of unseen
+seeds, inside the drawing, keyframes every 16th drawing and the last. Trainings lie in the folder ``--runs``; one that
+was stopped goes on. Rows that are not asked for stay as they are in papers.json; the table is written into
+docs/results.md. Seconds and memory a frame are of painting and scoring together: they are to be compared within one
+table, from one machine.
 """
 
 from __future__ import annotations

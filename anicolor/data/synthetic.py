@@ -77,21 +77,25 @@ class DrawnScene:
         self._unit = SUPERSAMPLE * min(height, width)
         self._camera = _camera(rng, _chance(rng, self.settings.camera))
         self._hold = int(rng.integers(2, 4)) if _chance(rng, self.settings.holds) else 0
-        self._cast = _cast(rng, self.settings, (width / min(height, width), height / min(height, width)))
-        self._background = _background(rng, self.settings)
+        self.cast = _cast(rng, self.settings, (width / min(height, width), height / min(height, width)))
+        self.background = _background(rng, self.settings)
 
-    def draw(self, t: float) -> tuple[Pixels, Pixels]:
-        """Frame `t` of [0, frames - 1]: (color uint8 [H, W, 3] RGB, line uint8 [H, W])."""
+    def moment(self, t: float) -> Moment:
+        """How frame `t` of [0, frames - 1] is looked at."""
         if self._hold:
             t = math.floor(t / self._hold) * self._hold
         u = t / max(self.settings.frames - 1, 1)
         height, width = self.settings.shape
         view = self._camera.at(u) @ _scaling(self._unit)
-        centre = SUPERSAMPLE * np.array([width, height]) / 2
-        canvas = self._background.draw(view, centre)
-        for figure in self._cast:
-            if figure.shown[0] <= u <= figure.shown[1]:
-                _draw_figure(canvas, figure, u, view, centre)
+        return Moment(u, view, SUPERSAMPLE * np.array([width, height]) / 2)
+
+    def draw(self, t: float) -> tuple[Pixels, Pixels]:
+        """Frame `t` of [0, frames - 1]: (color uint8 [H, W, 3] RGB, line uint8 [H, W])."""
+        moment = self.moment(t)
+        canvas = self.background.draw(moment.view, moment.centre)
+        for figure in self.cast:
+            draw_figure(canvas, figure, moment)
+        height, width = self.settings.shape
         small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
         color = cv2.cvtColor(small, cv2.COLOR_RGBA2RGB)  # drops the fourth channel
         return np.asarray(color, np.uint8), np.asarray(cv2.extractChannel(small, 3), np.uint8)
@@ -164,7 +168,9 @@ class Pose:
     facing: list[float]  # cosine of the yaw, all parents included
 
 
-def _pose(joints: list[Joint], u: float, view: NDArray[np.float64], centre: NDArray[np.float64]) -> Pose:
+def pose_of(joints: list[Joint], moment: Moment) -> Pose:
+    """Where the joints are at the moment."""
+    u, view, centre = moment.u, moment.view, moment.centre
     count = len(joints)
     turn, origin, lean = np.empty((count, 2, 2)), np.empty((count, 2)), np.empty((count, 2))
     yaws: list[float] = []
@@ -272,10 +278,21 @@ class Figure:
         return len(self.joints) - 1
 
 
-def _draw_figure(
-    canvas: Pixels, figure: Figure, u: float, view: NDArray[np.float64], centre: NDArray[np.float64]
-) -> None:
-    pose = _pose(figure.joints, u, view, centre)
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A time within the clip, 0 to 1, and how the camera sees it, in pixels of the canvas: [2, 3], and [2]."""
+
+    u: float
+    view: NDArray[np.float64]
+    centre: NDArray[np.float64]
+
+
+def draw_figure(canvas: Pixels, figure: Figure, moment: Moment) -> None:
+    """Paint all of the figure that the moment shows over what is on the canvas, uint8 [H, W, 4]."""
+    u = moment.u
+    if not figure.shown[0] <= u <= figure.shown[1]:
+        return
+    pose = pose_of(figure.joints, moment)
     scale = min(canvas.shape[:2]) / 512
     for part in figure.parts:
         if part.shown[0] <= u <= part.shown[1] and not (part.frontal and pose.facing[part.joint] < 0.1):
@@ -283,7 +300,7 @@ def _draw_figure(
 
 
 def _draw_part(canvas: Pixels, part: Part, pose: Pose, u: float, scale: float) -> None:
-    outline = _place(part.curve, part, pose, u)
+    outline = place_curve(part.curve, part, pose, u)
     (left, top), (right, bottom) = outline.min(0).tolist(), outline.max(0).tolist()
     x0, y0 = max(int(left) - 4, 0), max(int(top) - 4, 0)
     x1, y1 = min(int(right) + 5, canvas.shape[1]), min(int(bottom) + 5, canvas.shape[0])
@@ -291,7 +308,7 @@ def _draw_part(canvas: Pixels, part: Part, pose: Pose, u: float, scale: float) -
         return
     if not part.open_ended:
         low, window = np.array([x0, y0], float), canvas[y0:y1, x0:x1]
-        _fill_part(window, part, outline - low, lambda curve: _place(curve, part, pose, u) - low, scale, u)
+        _fill_part(window, part, outline - low, lambda curve: place_curve(curve, part, pose, u) - low, scale, u)
     if part.ink is None:
         return
     if part.open_ended:
@@ -302,7 +319,7 @@ def _draw_part(canvas: Pixels, part: Part, pose: Pose, u: float, scale: float) -
         _stroke(canvas, outline.take(range(start, stop), axis=0, mode="wrap"), part.ink, scale, closed=False)
 
 
-def _place(curve: Points, part: Part, pose: Pose, u: float) -> Points:
+def place_curve(curve: Points, part: Part, pose: Pose, u: float) -> Points:
     """A curve of the part [N, 2] in its joint's space -> [N, 2] in pixels."""
     local = part.sway.at(curve, u) if part.sway else curve
     placed = local @ pose.turn[part.joint].T + (pose.origin[part.joint] + part.depth * pose.lean[part.joint])
@@ -322,7 +339,7 @@ def _fill_part(
         return
     mask = np.zeros(window.shape[:2], np.uint8)
     cv2.fillPoly(mask, [_fixed(outline)], 255, cv2.LINE_8, SHIFT)
-    sheet = _sheet(window.shape[0], window.shape[1], part.paint, part.paper)
+    sheet = blank(window.shape[0], window.shape[1], part.paint, part.paper)
     for detail in part.details:
         fixed = detail.x is STILL and detail.y is STILL
         curve = place(detail.curve if fixed else _moved(detail.curve, detail.x.at(u), detail.y.at(u)))
@@ -354,7 +371,7 @@ def _fixed(points: Points) -> NDArray[np.int32]:
     return np.rint(points * (1 << SHIFT)).astype(np.int32)
 
 
-def _sheet(height: int, width: int, color: Rgb, paper: int) -> Pixels:
+def blank(height: int, width: int, color: Rgb, paper: int) -> Pixels:
     """A canvas of one colour, uint8 [H, W, 4]: whole words are filled, ten times faster than bytes."""
     word = np.array([*color, paper], np.uint8).view(np.uint32)[0]
     return np.full((height, width), word, np.uint32).view(np.uint8).reshape(height, width, 4)
@@ -1187,14 +1204,19 @@ class Background:
     def draw(self, view: NDArray[np.float64], centre: NDArray[np.float64]) -> Pixels:
         """The canvas to paint on, uint8 [SUPERSAMPLE * H, SUPERSAMPLE * W, 4]."""
         if self.painting is None:
-            return _sheet(*self.shape, self.flat, PAPER)
+            return blank(*self.shape, self.flat, PAPER)
+        size = self.shape[::-1]
+        warped = cv2.warpAffine(self.painting, self.matrix(view, centre), size, borderMode=cv2.BORDER_REFLECT)
+        return np.asarray(warped, np.uint8)
+
+    def matrix(self, view: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+        """From the painting to the canvas, [2, 3]; a flat colour stays where it is."""
+        if self.painting is None:
+            return np.eye(2, 3)
         height, width = self.painting.shape[:2]
         zoom = 1.6 * max(self.shape[0] / height, self.shape[1] / width) * view[0, 0] / self._unit
         move = centre + self.parallax * view[:, 2] - zoom * np.array([width, height]) / 2
-        matrix = np.array([[zoom, 0, move[0]], [0, zoom, move[1]]])
-        size = self.shape[::-1]
-        warped = cv2.warpAffine(self.painting, matrix, size, borderMode=cv2.BORDER_REFLECT)
-        return np.asarray(warped, np.uint8)
+        return np.array([[zoom, 0, move[0]], [0, zoom, move[1]]])
 
     @property
     def _unit(self) -> float:

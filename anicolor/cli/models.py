@@ -16,10 +16,13 @@ __all__ = ["command"]
 @click.command("models")
 @options.as_json
 def command(as_json: bool) -> None:
-    """List the models: paper, licence, size, weights. Refiners make the frames of any of them agree in time."""
-    facts, refiners = [_facts(known) for known in CATALOG], _refiners()
+    """List the models: paper, licence, size, weights.
+
+    Refiners make the frames of any of them agree in time; line flow is what keyframes are followed by.
+    """
+    facts, refiners, flow = [_facts(known) for known in CATALOG], _refiners(), _line_flow()
     if as_json:
-        console.print_json({"schema_version": 1, "models": facts, "refiners": refiners})
+        console.print_json({"schema_version": 1, "models": facts, "refiners": refiners, "lineflow": flow})
         return
     rows = [
         (
@@ -35,6 +38,9 @@ def command(as_json: bool) -> None:
         (r["name"], f"refiner: {r['paper']}", f"{r['parameters'] / 1e6:.2f} M", r["licence"], r["supply"])
         for r in refiners
     ]
+    rows.append(
+        (flow["name"], "what keyframes are followed by", f"{flow['parameters'] / 1e6:.2f} M", "Apache-2.0", "shipped")
+    )
     console.print_table(("model", "paper", "parameters", "licence", "weights"), rows)
 
 
@@ -58,6 +64,16 @@ def _refiners() -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _line_flow() -> dict[str, Any]:
+    import torch
+
+    from anicolor.models.lineflow.flow import NAME, build
+
+    with torch.device("meta"):
+        flow = build(NAME)
+    return {"name": NAME, "parameters": sum(p.numel() for p in flow.network.parameters()), "weights": "shipped"}
 
 
 def _size(facts: dict[str, Any]) -> str:

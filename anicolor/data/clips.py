@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from anicolor.data.augment import Passage, augment, degrade
+from anicolor.data.motion import DrawnMotion, MotionPair
 from anicolor.data.synthetic import DrawnScene, DrawnSettings
 from anicolor.errors import InputError
 from anicolor.lines.distance import without_ink
@@ -41,6 +42,10 @@ Pixels = np.ndarray
 
 GAPS = (2, 24)
 """Fewest and most drawings between two keyframes."""
+
+_PACES = (17, 25, 33, 49)  # frames of a scene whose motion is asked for: the fewer, the faster
+_NEIGHBOURS = 0.5  # share of its pairs that lie side by side
+_APART = 12  # drawings, at most
 
 _HELD_BACK = 5  # one frame in so many, where a training is judged on its own clips
 
@@ -132,6 +137,14 @@ class ClipSource(ABC):
         lines = _lines(degrade(clean, rng) if self.augmented else clean)
         return Stretch(number, colour[references:], colour[:references], lines, places)
 
+    def motion(self, seed: int, number: int) -> MotionPair:  # noqa: ARG002
+        """Return pair ``number`` of the endless series ``seed``: two frames, and how all in them moves.
+
+        Raises:
+            InputError: nobody knows how these clips move.
+        """
+        raise InputError("how clips in folders move is not known: only --data drawn tells it")
+
     def _drawn(self, rng: np.random.Generator, references: int, targets: int) -> tuple[Tensor, Pixels, tuple[int, ...]]:
         passage = self.draw(rng, references, targets)
         colours, clean, places = augment(passage, rng, targets) if self.augmented else passage
@@ -190,6 +203,21 @@ class DrawnClips(ClipSource):
         places = _places(rng, gap, references, targets)
         colours, lines = zip(*(scene.draw(t) for t in range(frames)), strict=True)
         return Passage(np.stack([colours[t] for t in places]), np.stack(lines), places)
+
+    def motion(self, seed: int, number: int) -> MotionPair:
+        """Return pair ``number`` of the endless series ``seed``, with lines degraded at random if ``augmented``."""
+        rng = np.random.default_rng((seed, number))
+        size = int(rng.integers(self.sizes[0] // 32, self.sizes[1] // 32 + 1)) * 32
+        frames = int(rng.choice(_PACES))
+        scene = DrawnScene(self.first + int(rng.integers(self.count)), DrawnSettings(frames=frames, size=size))
+        apart = 1 if rng.random() < _NEIGHBOURS else int(rng.integers(2, _APART + 1))
+        start = int(rng.integers(frames - apart))
+        way = list(range(start, start + apart + 1))[:: int(rng.choice([-1, 1]))]
+        colours, clean = (np.stack(part) for part in zip(*(scene.draw(t) for t in way), strict=True))
+        both = torch.from_numpy(colours[[0, -1]]).permute(0, 3, 1, 2).float() / 255
+        paint = without_ink(both, _lines(clean[[0, -1]]))
+        lines = _lines(degrade(clean, rng) if self.augmented else clean)
+        return MotionPair(lines, both, paint, DrawnMotion(scene).between(way[0], way[-1]))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from torch import Tensor
 
 from anicolor.data.synthetic import (
     SUPERSAMPLE,
@@ -22,7 +23,7 @@ from anicolor.data.synthetic import (
     pose_of,
 )
 
-__all__ = ["DrawnMotion", "TrueFlow"]
+__all__ = ["DrawnMotion", "MotionPair", "TrueFlow"]
 
 _GRID = 32  # points a side: of a part that bends
 _NEIGHBOURS = 4  # of them that say where a pixel goes
@@ -40,6 +41,20 @@ class TrueFlow:
     flow: NDArray[np.float32]
     visible: NDArray[np.bool_]
     figure: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class MotionPair:
+    """Two frames of a scene, and the way from the first to the last of them, in [0, 1].
+
+    ``drawings`` ``[N, 1, H, W]`` is the line art of the first, of all between, and of the last; ``colours``
+    ``[2, 3, H, W]`` are both as painted, ``paint`` both without their ink.
+    """
+
+    drawings: Tensor
+    colours: Tensor
+    paint: Tensor
+    truth: TrueFlow
 
 
 class DrawnMotion:
@@ -104,7 +119,7 @@ def _labelled(part: Part, label: int) -> Part:
 
 def _on_canvas(pixels: NDArray[np.int64]) -> Points:
     """Return where the middles of a frame's ``pixels`` ``[N, 2]`` lie on the canvas that it is made from."""
-    return SUPERSAMPLE * pixels + (SUPERSAMPLE - 1) / 2
+    return np.asarray(SUPERSAMPLE * pixels + (SUPERSAMPLE - 1) / 2, np.float64)
 
 
 def _part_motion(part: Part, pixels: Points, poses: tuple[Pose, Pose], start: Moment, stop: Moment) -> Points:

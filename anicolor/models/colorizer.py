@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.frames import check_frames, check_lines
+from anicolor.models.lineflow.flow import shipped
 
 __all__ = ["Anchors", "Colorizer", "Colours", "Reference", "Request", "Traits"]
 
@@ -63,7 +64,7 @@ class Request:
     ``lines`` is ``[T, 1, H, W]``; ``references`` are in time order; ``first`` is the index of the first frame in the
     shot; ``seeds`` names the noise of each frame (those of a shot share theirs); ``painted`` ``[P, 3, H, W]`` holds
     the colours painted just before the window. For models whose traits say ``tracked``, ``tracks`` ``[T, K, 2, H, W]``
-    is the flow in pixels from each frame to each reference, found through the frames between.
+    is the flow in pixels from each frame to each reference, followed through the frames between.
     """
 
     lines: Tensor
@@ -111,7 +112,7 @@ class Colorizer(ABC):
     @property
     def frozen(self) -> Mapping[str, nn.Module]:
         """Networks that are never trained, and in no weights file; what is painted depends on them too."""
-        return {}
+        return {"lineflow": shipped().network} if self.traits.tracked else {}
 
     @abstractmethod
     def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Colours:

@@ -1,39 +1,44 @@
-"""Tracks: the flow from a frame to its keyframes, followed through the frames between.
+"""Tracks: where each frame's places are in its keyframes, followed through the frames between.
 
-From a frame straight to a keyframe many drawings away, optical flow loses what moves far. Between neighbours little
-moves, and their flows compose.
+From a frame straight to a keyframe many drawings away, flow loses what moves far. Between neighbours little moves, and
+their flows compose. From where that leads, line flow seeks each place once more in the keyframe itself, so that errors
+do not add up (docs/decisions/0013-lineflow.md).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anicolor.frames import FrameRange
-from anicolor.lines.distance import proximity
 from anicolor.models.colorizer import Reference
-from anicolor.motion import DisFlow, joined
+from anicolor.models.lineflow.flow import Drawing, LineFlow
+from anicolor.motion import DisFlow, joined, warp
 
-__all__ = ["GapTracks", "passage_tracks"]
+__all__ = ["AROUND", "GapTracks", "passage_tracks"]
 
-_REACH = 64  # frames: further from a keyframe the errors have added up, and memory would grow with the shot
+AROUND = 15
+"""Pixels a side of the square in which lines are compared."""
+
+_REACH = 64  # frames: further from a keyframe memory would grow with the shot
 
 
-def passage_tracks(drawings: Tensor, at: int, ends: Sequence[int]) -> Tensor:
-    """Return the flows ``[K, 2, H, W]`` in pixels from drawing ``at`` of ``[N, 1, H, W]`` to the drawings ``ends``."""
-    fields = proximity(drawings)
-    tracks: dict[int, Tensor] = {}
-    for end in set(ends):
-        way = 1 if at > end else -1
-        path = [fields[t : t + 1] for t in range(end, at + way, way)]
-        tracks[end] = fields.new_zeros(1, 2, *fields.shape[-2:])
-        for tracks[end] in accumulate(_steps(path), joined):
-            pass
-    return torch.cat([tracks[end] for end in ends])
+def passage_tracks(drawings: Tensor, at: int, ends: Sequence[int], flow: LineFlow, hops: int | None = None) -> Tensor:
+    """Return the flows ``[1, K, 2, H, W]`` in pixels from drawing ``at`` of ``[N, 1, H, W]`` to the drawings ``ends``.
+
+    With ``hops`` they are followed through fewer of the drawings between, in as many steps at most.
+    """
+    found = {at: drawings.new_zeros(1, 2, *drawings.shape[-2:])}
+    for end in set(ends) - {at}:
+        steps = min(hops or abs(at - end), abs(at - end))
+        track = _Track(flow, flow.describe(drawings[end : end + 1]))
+        for place in (end + round(n * (at - end) / steps) for n in range(1, steps + 1)):
+            found[end] = track.onward(flow.describe(drawings[place : place + 1]))
+    return torch.stack([found[end].to(drawings) for end in ends], dim=1)
 
 
 class GapTracks:
@@ -44,16 +49,21 @@ class GapTracks:
     once, backwards, and held in half precision.
     """
 
-    def __init__(self, lines: Callable[[FrameRange], Tensor], gap: FrameRange, references: Sequence[Reference]) -> None:
-        self._flow = DisFlow()
-        self._gap = gap
-        self._fields = [proximity(reference.lines[None]) for reference in references]
+    def __init__(
+        self,
+        lines: Callable[[FrameRange], Tensor],
+        gap: FrameRange,
+        references: Sequence[Reference],
+        flow: LineFlow,
+    ) -> None:
+        self._flow, self._gap = flow, gap
+        self._keyframes = [flow.describe(reference.lines[None]) for reference in references]
         places = [reference.index for reference in references]
         self._next = bisect_left(places, gap.stop)
         self._last = self._next - 1  # -1: there is none before the gap
-        self._neighbour, self._onward = self._fields[max(self._last, 0)], torch.zeros(0)
+        begun = self._last >= 0 and places[self._last] == gap.start - 1
+        self._before = _Track(flow, self._keyframes[self._last]) if begun else None
         self._after: dict[int, Tensor] = {}
-        self._begun = self._last >= 0 and places[self._last] == gap.start - 1
         if self._next < len(places) and places[self._next] == gap.stop:
             self._after = self._backwards(lines)
 
@@ -62,27 +72,51 @@ class GapTracks:
 
         ``lines`` are those of the frames, ``[T, 1, H, W]``. A keyframe that is far away is reached directly.
         """
-        return torch.stack([self._track(t, field[None]) for t, field in zip(frames, proximity(lines), strict=True)])
+        return torch.stack([self._to(t, line[None]) for t, line in zip(frames, lines, strict=True)]).to(lines)
 
-    def _track(self, frame: int, field: Tensor) -> Tensor:
+    def _to(self, frame: int, lines: Tensor) -> Tensor:
+        drawing = self._flow.describe(lines)
         tracks: dict[int, Tensor] = {}
-        if self._begun and frame - self._gap.start < _REACH:
-            step = self._flow.estimate(field, self._neighbour)
-            self._onward = joined(self._onward, step) if len(self._onward) else step
-            self._neighbour, tracks[self._last] = field, self._onward
+        if self._before is not None and frame - self._gap.start < _REACH:
+            tracks[self._last] = self._before.onward(drawing)
         if frame in self._after:
             tracks[self._next] = self._after.pop(frame).float()
-        return torch.cat([tracks.get(k, self._flow.estimate(field, to)) for k, to in enumerate(self._fields)])
+        straight = (
+            tracks[k] if k in tracks else self._flow.follow(drawing, keyframe).flow
+            for k, keyframe in enumerate(self._keyframes)
+        )
+        return torch.cat(list(straight))
 
     def _backwards(self, lines: Callable[[FrameRange], Tensor]) -> dict[int, Tensor]:
         frames = FrameRange(max(self._gap.start, self._gap.stop - _REACH), self._gap.stop)
-        path = [proximity(lines(FrameRange(t, t + 1))) for t in frames]
-        steps = _steps([self._fields[self._next], *reversed(path)])
-        tracks = (track.half() for track in accumulate(steps, joined))
+        drawings = [lines(FrameRange(t, t + 1)) for t in frames]  # read forwards: films are slow to read backwards
+        track = _Track(self._flow, self._keyframes[self._next])
+        tracks = [track.onward(self._flow.describe(drawing)).half() for drawing in reversed(drawings)]
         return dict(zip(reversed(range(frames.start, frames.stop)), tracks, strict=True))
 
 
-def _steps(path: Sequence[Tensor]) -> Iterator[Tensor]:
-    """Yield the flows from each field ``[1, 1, H, W]`` but the first to the one before it."""
-    flow = DisFlow()
-    return (flow.estimate(field, before) for before, field in pairwise(path))
+class _Track:
+    """The way back to a keyframe, from one drawing to the next."""
+
+    def __init__(self, flow: LineFlow, keyframe: Drawing) -> None:
+        self._flow, self._keyframe, self._neighbour = flow, keyframe, keyframe
+        self._classical = DisFlow()
+        self._track: Tensor | None = None
+
+    def onward(self, drawing: Drawing) -> Tensor:
+        """Return the flow ``[1, 2, H, W]`` in pixels from the next drawing to the keyframe.
+
+        Each place takes what its neighbour's track leads to, or what is found in the keyframe from there on: that
+        behind which the lines around it lie closer to each other.
+        """
+        step = self._classical.estimate(drawing.field, self._neighbour.field)
+        led = step if self._track is None else joined(self._track, step)
+        found = self._flow.follow(drawing, self._keyframe, led).flow
+        closer = _apart(drawing, self._keyframe, found) < _apart(drawing, self._keyframe, led)
+        self._neighbour, self._track = drawing, torch.where(closer, found, led)
+        return self._track
+
+
+def _apart(drawing: Drawing, keyframe: Drawing, flow: Tensor) -> Tensor:
+    """Return how far the keyframe's lines, brought by ``flow``, are from the drawing's around each place."""
+    return F.avg_pool2d((drawing.field - warp(keyframe.field, flow)).abs(), AROUND, 1, AROUND // 2)

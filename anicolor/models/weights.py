@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from anicolor.errors import AnicolorError, InputError
 from anicolor.media.atomic import write_bytes
 from anicolor.models.catalog import CATALOG, Entry, entry
-from anicolor.models.colorizer import Colorizer
+
+if TYPE_CHECKING:
+    from anicolor.models.colorizer import Colorizer
 
 __all__ = ["load_colorizer", "load_weights", "read_header", "save_weights"]
 

@@ -16,6 +16,7 @@ from anicolor.diffusion.noise import FrameNoise
 from anicolor.frames import FrameRange
 from anicolor.models.cache import PaintCache
 from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
+from anicolor.models.lineflow.flow import shipped
 from anicolor.models.tracks import GapTracks
 
 __all__ = ["DTYPES", "Precision", "Window", "anchors_of", "fit", "network_size", "pad", "paint", "plan", "square"]
@@ -140,7 +141,8 @@ def paint(
             yield window.new, kept
             continue
         if traits.tracked and (window.new.start == window.gap.start or window.anchors != tracked):
-            tracker, tracked = GapTracks(drawn, window.gap, anchors), window.anchors
+            flow = shipped(str(colorizer.device))
+            tracker, tracked = GapTracks(drawn, window.gap, anchors, flow), window.anchors
         art = drawn(window.frames)
         if painted is None or window.new.start != stop:
             painted = art.new_zeros(0, 3, *art.shape[-2:])

@@ -20,6 +20,7 @@ from anicolor.frames import FrameRange
 from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.media.atomic import write_bytes, write_errors
 from anicolor.models.colorizer import Colorizer, Reference, Request
+from anicolor.models.lineflow.flow import shipped
 from anicolor.models.objective import Batch, Objective, Turn
 from anicolor.models.tracks import passage_tracks
 from anicolor.models.windows import anchors_of, square
@@ -189,7 +190,7 @@ def prepared(stretch: Stretch, side: int, *, tracked: bool) -> dict[str, Tensor]
         "places": torch.tensor(stretch.places),
     }
     if tracked:
-        row["tracks"] = torch.stack([passage_tracks(drawings, at, ends) for at in frames])
+        row["tracks"] = torch.cat([passage_tracks(drawings, at, ends, shipped()) for at in frames])
     return row
 
 

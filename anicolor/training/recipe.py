@@ -63,6 +63,8 @@ RECIPES = (
     Recipe("colorizediffusion-small", "noisy", 1_500, 4e-4, 8, 128, 0, "ours: two CPU cores"),
     Recipe("colorizediffusion-small", "refine", 500, 2e-4, 8, 128, 1, "ours: two CPU cores"),
     Recipe("colorizediffusion-small", ADAPT, 100, 1e-4, 8, 128, 1, "ours: two CPU cores"),
+    Recipe("lineflow", "flow", 2_800, 6e-4, 8, 192, 1, "ours: two CPU cores"),
+    Recipe("lineflow", ADAPT, 200, 1e-4, 8, 192, 1, "ours: two CPU cores"),
     Recipe("refiner", "time", 14_050, 1e-4, 4, 256, 1, "section 4.1: 10 epochs of 5,620 frames, batch 4"),
     Recipe("refiner", ADAPT, 1_620, 1e-4, 4, 256, 1, "ours: as many epochs, of the sequences of section 4.5"),
     Recipe("refiner-small", "time", 3_000, 1e-3, 1, 192, 1, "ours: two CPU cores"),

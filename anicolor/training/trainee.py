@@ -1,4 +1,4 @@
-"""What is trained: a colorizer, or a refiner of what a colorizer makes."""
+"""What is trained: a colorizer, a refiner of its pictures, or the line flow that keyframes are followed by."""
 
 from __future__ import annotations
 
@@ -15,15 +15,22 @@ import torch
 from torch import Tensor, nn
 
 from anicolor.data.clips import ClipSource, Example
+from anicolor.data.motion import MotionPair
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import InputError
 from anicolor.layers.perceptual import PerceptualLoss
+from anicolor.lines.distance import proximity
 from anicolor.models.cache import digest_of
 from anicolor.models.catalog import DEFAULT, entry
 from anicolor.models.colorizer import Colorizer, Reference, Request
+from anicolor.models.lineflow.flow import NAME as LINEFLOW
+from anicolor.models.lineflow.flow import LineFlow, shipped
+from anicolor.models.lineflow.flow import build as build_lineflow
+from anicolor.models.lineflow.objective import FlowObjective
 from anicolor.models.objective import Objective, Shown
 from anicolor.models.tracks import passage_tracks
 from anicolor.models.weights import load_colorizer, load_weights
+from anicolor.motion import DisFlow, warp
 from anicolor.temporal.objective import Asked, RefineObjective, painted, prepared
 from anicolor.temporal.refiner import PRESETS, Refiner
 from anicolor.temporal.refiner import build as build_refiner
@@ -32,7 +39,7 @@ from anicolor.training.recipe import Recipe
 if TYPE_CHECKING:
     from anicolor.training.loop import Order
 
-__all__ = ["ColorizerTrainee", "Painting", "RefinerTrainee", "Trainee", "trainee_of"]
+__all__ = ["ColorizerTrainee", "LineFlowTrainee", "Painting", "RefinerTrainee", "Trainee", "trainee_of"]
 
 _JUDGED = 192  # pixels a side: of the stretches that a refiner is judged on
 _EPOCHS = 10  # times that a refiner sees each stretch (Shi et al., section 4.1)
@@ -42,7 +49,7 @@ _EPOCHS = 10  # times that a refiner sees each stretch (Shi et al., section 4.1)
 class Painting:
     """What the weights make of an example, all in [0, 1] on the CPU.
 
-    ``references`` ``[K, 3, H, W]``, ``lines`` ``[T, 1, H, W]``; ``given`` (what a refiner is given), ``painted`` and
+    ``references`` ``[K, 3, H, W]``, ``lines`` ``[T, 1, H, W]``; ``given`` (what is to be bettered), ``painted`` and
     ``truth`` ``[T, 3, H, W]``.
     """
 
@@ -119,7 +126,9 @@ class ColorizerTrainee(Trainee[Example]):
             for n, (image, lines) in enumerate(zip(example.references, example.reference_lines, strict=True))
         )
         *ends, at = example.places
-        tracks = passage_tracks(example.drawings, at, ends)[None] if self.colorizer.traits.tracked else None
+        tracks = None
+        if self.colorizer.traits.tracked:
+            tracks = passage_tracks(example.drawings, at, ends, shipped(str(self.colorizer.device)))
         nothing = torch.zeros(0, 3, *example.lines.shape[-2:])
         request = Request(example.lines[None], references, 1, (number,), nothing, tracks)
         made = self.colorizer.colorize(request, FrameNoise(0)).frames.cpu().clamp(0, 1)
@@ -180,6 +189,37 @@ class RefinerTrainee(Trainee[Asked]):
         return self._given[key]
 
 
+class LineFlowTrainee(Trainee[MotionPair]):
+    """Line flow, which is to carry paint better than optical flow does, to all places that show in both frames."""
+
+    beats = True
+    references = 1
+
+    def __init__(self, flow: LineFlow) -> None:
+        self.flow = flow
+        self.settings, self.networks = flow.settings, flow.networks
+        self.size_multiple = flow.settings.size_multiple
+
+    def to(self, device: torch.device) -> LineFlowTrainee:
+        self.flow.to(device)
+        return self
+
+    def objective(self, recipe: Recipe, perceptual: PerceptualLoss | None) -> Objective[MotionPair]:  # noqa: ARG002
+        return FlowObjective(self.flow, recipe.side)
+
+    def example(self, source: ClipSource, seed: int, number: int) -> MotionPair:
+        return source.motion(seed, number)
+
+    def painting(self, source: ClipSource, number: int) -> Painting:
+        pair = source.motion(0, number)
+        here, there = (self.flow.describe(pair.drawings[at : at + 1]) for at in (0, len(pair.drawings) - 1))
+        fields = proximity(pair.drawings)
+        flows = DisFlow().estimate(fields[:1], fields[-1:]), self.flow.follow(here, there).flow.cpu()
+        visible, truth = torch.from_numpy(pair.truth.visible), pair.paint[:1]
+        given, painted = (torch.where(visible, warp(pair.paint[1:], flow), truth) for flow in flows)
+        return Painting(pair.colours[1:], pair.drawings[:1], given, painted, truth)
+
+
 def trainee_of(order: Order, kept: Path) -> Trainee[Any]:
     """Return what ``order`` trains, with the weights to go on from or with random ones.
 
@@ -190,12 +230,14 @@ def trainee_of(order: Order, kept: Path) -> Trainee[Any]:
         AnicolorError: damaged weights, or weights of another model.
     """
     init = Path(order.init) if order.init else None
+    if order.model not in PRESETS and (order.painter or order.weights):
+        raise InputError(f"{order.model} learns from no other model: leave --colorizer and --weights out")
+    if order.model in (*PRESETS, LINEFLOW) and order.references is not None:
+        raise InputError(f"{order.model} is no colorizer: leave --references out")
+    if order.model == LINEFLOW:
+        return LineFlowTrainee(load_weights(init, LINEFLOW, build_lineflow) if init else build_lineflow(LINEFLOW))
     if order.model not in PRESETS:
-        if order.painter or order.weights:
-            raise InputError(f"{order.model} learns from no other model: leave --colorizer and --weights out")
         return ColorizerTrainee(order.model, _colorizer(order, init))
-    if order.references is not None:
-        raise InputError(f"{order.model} takes the keyframes on both sides: leave --references out")
     refiner = load_weights(init, order.model, build_refiner) if init else build_refiner(order.model)
     colorizer = load_colorizer(order.painter or DEFAULT, Path(order.weights) if order.weights else None)
     (recipe,) = order.stages()

@@ -96,6 +96,7 @@ def test_models_json(anicolor):
         assert {"window", "keyframes", "anchors", "size_multiple", "steps"} <= set(model["traits"])
     counts = {refiner["name"]: refiner["parameters"] for refiner in facts["refiners"]}
     assert counts == {"refiner": 6_220_792, "refiner-small": 440_944}
+    assert facts["lineflow"] == {"name": "lineflow", "parameters": 857_508, "weights": "shipped"}
     assert (outcome.code, outcome.err) == (0, "")
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from anicolor.models.tracks import AROUND
 from anicolor.motion import FlowEstimator, warp
 
 __all__ = ["Conditions", "condition"]
+
+_FAR_CLOSER = 0.5  # of how far its own lines are
 
 
 class Conditions(NamedTuple):
@@ -31,7 +35,7 @@ class Conditions(NamedTuple):
     aligned: Tensor
     """``[B, K, 5, H, W]``: colours, lines and proximity of the references, warped by ``flows``."""
     tracked: Tensor
-    """``[B, K, 5, H, W]``: the same, warped by the tracks through the frames between."""
+    """``[B, K, 5, H, W]``: the same, warped by the tracks; places that another shows far better are that one's."""
 
     def mirrored(self) -> Conditions:
         """Return the same, left for right."""
@@ -63,7 +67,9 @@ def condition(
         aligned.append(warp(source, flows[-1]) if flow else source)
     every = pictures.expand(frames, -1, -1, -1, -1)
     straight = torch.stack(aligned, dim=1)
-    tracked = straight if tracks is None else warp(every.flatten(0, 1), tracks.flatten(0, 1)).view_as(every)
+    tracked = straight
+    if tracks is not None:
+        tracked = _shown_better(warp(every.flatten(0, 1), tracks.flatten(0, 1)).view_as(every), fields)
     return Conditions(
         lines=lines,
         proximity=fields,
@@ -73,3 +79,14 @@ def condition(
         aligned=straight,
         tracked=tracked,
     )
+
+
+def _shown_better(tracked: Tensor, fields: Tensor) -> Tensor:
+    """Return ``tracked`` ``[T, K, 5, H, W]``, but where the lines of another of the K lie far closer, that one.
+
+    What moves in front of something shows in one keyframe what it hides in the other.
+    """
+    apart = F.avg_pool2d((tracked[:, :, 4] - fields).abs(), AROUND, 1, AROUND // 2)
+    least, best = apart.min(dim=1, keepdim=True)
+    better = tracked.gather(1, best[:, :, None].expand(-1, -1, tracked.shape[2], -1, -1))
+    return torch.where((least < _FAR_CLOSER * apart)[:, :, None], better, tracked)

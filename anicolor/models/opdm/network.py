@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anicolor.diffusion.ddim import Prediction
+from anicolor.layers.norm import PixelNorm
 from anicolor.layers.time import sinusoids
 from anicolor.models.opdm.conditions import Conditions
 from anicolor.models.opdm.matching import PATCH, Fills, Matcher, Matches
@@ -130,18 +131,6 @@ class Mixture(NamedTuple):
         share = votes.sum(dim=1, keepdim=True)
         colours = torch.where(share >= _AGREED, Mixture(self.colours, votes / share).mean(), self.mean())
         return colours, share
-
-
-class PixelNorm(nn.Module):
-    """Root-mean-square norm over the channels of each pixel: the same for a crop and for a whole frame."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        scale = torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6)
-        return x * scale * self.weight.view(1, -1, 1, 1)
 
 
 class ResBlock(nn.Module):

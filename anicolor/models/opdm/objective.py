@@ -17,6 +17,7 @@ from anicolor.data.clips import Example
 from anicolor.diffusion.ddim import Schedule
 from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.lines.distance import ink, proximity
+from anicolor.models.lineflow.flow import shipped
 from anicolor.models.objective import Batch, Objective, Turn
 from anicolor.models.opdm.colorizer import OpdmColorizer
 from anicolor.models.opdm.conditions import Conditions, condition
@@ -26,6 +27,9 @@ from anicolor.models.tracks import passage_tracks
 from anicolor.motion import DisFlow
 
 __all__ = ["JointObjective", "JointWeights", "OffsetObjective", "build_objective", "content_loss"]
+
+
+_HOPS = 4  # drawings that tracks are followed through, at most: all of them would take longer than the step itself
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class _OpdmObjective(Objective[Example]):
         settings = self.network.settings
         flow = DisFlow() if settings.needs_flow else None
         *ends, at = example.places
-        tracks = passage_tracks(example.drawings, at, ends)[None] if settings.tracked else None
+        tracks = passage_tracks(example.drawings, at, ends, shipped(), _HOPS) if settings.tracked else None
         inkless = settings.inkless
         references = example.reference_paint if inkless else example.references
         whole = condition(lines, proximity(lines), references, structures, flow, tracks)
@@ -151,8 +155,12 @@ class JointObjective(_OpdmObjective):
 
 
 def content_loss(result: Tensor, truth: Tensor) -> Tensor:
-    """Return ``|x - y|_1 + (1 - SSIM(x, y))`` (equation 8) of pictures ``[B, 3, H, W]`` in [0, 1]."""
-    similarity = ssim(result, truth, data_range=1.0)
+    """Return ``|x - y|_1 + (1 - SSIM(x, y))`` (equation 8) of pictures ``[B, 3, H, W]`` in [0, 1].
+
+    In whole precision, also where the networks calculate in half: SSIM's variances are small differences.
+    """
+    with torch.autocast(result.device.type, enabled=False):
+        similarity = ssim(result.float(), truth.float(), data_range=1.0)
     assert isinstance(similarity, Tensor)
     loss: Tensor = F.l1_loss(result, truth) + 1 - similarity
     return loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -74,8 +75,8 @@ class PscColorizer(Colorizer):
         self._known: _Known | None = None
 
     @property
-    def frozen(self) -> dict[str, nn.Module]:
-        return {"encoder": self.flow.encoder, "estimator": self.flow.estimator} if self.flow else {}
+    def frozen(self) -> Mapping[str, nn.Module]:
+        return {"encoder": self.flow.encoder, "estimator": self.flow.estimator} if self.flow else super().frozen
 
     @property
     def networks(self) -> dict[str, nn.Module]:

@@ -14,6 +14,7 @@ from anicolor.data.clips import Example
 from anicolor.diffusion.ddim import Denoise
 from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.lines.xdog import XDoG, xdog
+from anicolor.models.lineflow.flow import shipped
 from anicolor.models.objective import Batch, Objective, Turn
 from anicolor.models.pscdiffusion.colorizer import PscColorizer, bound
 from anicolor.models.pscdiffusion.warping import straight_flows, warp_references
@@ -46,7 +47,7 @@ class PscObjective(Objective[Example]):
         else:
             images, drawn = example.references, example.reference_lines
             *ends, at = example.places
-            tracks = passage_tracks(example.drawings, at, ends)[None] if self.flow is None else None
+            tracks = passage_tracks(example.drawings, at, ends, shipped()) if self.flow is None else None
             flows = straight_flows(lines, images, drawn, self.flow) if tracks is None else tracks
         warped = warp_references(images, drawn, lines, flows)
         target, warped, *references = square(torch.cat((example.target[None], warped, images)), self.side, paper=False)

@@ -188,3 +188,14 @@ def test_small_examples_are_padded_as_frames_to_paint_are() -> None:
     assert row["lines"][:, SIDE:].min() == 1  # paper
     assert row["lines"][:, :, SIDE:].min() == 1
     assert torch.equal(row["target"][:, :, -1], row["target"][:, :, SIDE - 1])  # the border, repeated
+
+
+def test_half_precision_does_not_reach_the_content_loss() -> None:
+    """SSIM's variances are differences of nearly equal numbers: in half precision nothing is left of them."""
+    draw = torch.Generator().manual_seed(0)
+    truth = 0.9 + 0.01 * torch.rand(1, 3, 32, 32, generator=draw)
+    result = truth + 0.002 * torch.rand(1, 3, 32, 32, generator=draw)
+    whole = content_loss(result, truth)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = content_loss(result, truth)
+    assert half.item() == pytest.approx(whole.item(), rel=1e-3)

@@ -115,7 +115,7 @@ def test_models_counts_every_parameter(anicolor):
 def test_models_as_a_table(anicolor):
     rows = [line.split("\t") for line in anicolor("models").out.splitlines()]
     assert rows[0] == ["model", "paper", "parameters", "licence", "weights"]
-    assert [row[0] for row in rows[1:]] == [*(entry.name for entry in CATALOG), "refiner", "refiner-small"]
+    assert [row[0] for row in rows[1:]] == [*(entry.name for entry in CATALOG), "refiner", "refiner-small", "lineflow"]
     told = {row[0]: (row[2], row[4]) for row in rows[1:]}
     assert told["opdm-small"][1] == "shipped"
     assert told["opdm"][1] == told["refiner"][1] == "none"

@@ -57,11 +57,6 @@ class LineFlow:
         return {"network": self.network}
 
     @property
-    def frozen(self) -> dict[str, nn.Module]:
-        """There is none."""
-        return {}
-
-    @property
     def device(self) -> torch.device:
         """Where the network is."""
         return self.network.sharpness.device

@@ -28,7 +28,6 @@ from anicolor.motion import DisFlow
 
 __all__ = ["JointObjective", "JointWeights", "OffsetObjective", "build_objective", "content_loss"]
 
-
 _HOPS = 4  # drawings that tracks are followed through, at most: all of them would take longer than the step itself
 
 

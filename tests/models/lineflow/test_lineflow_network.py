@@ -45,7 +45,7 @@ def test_without_steps_the_start_comes_out() -> None:
     assert torch.allclose(found.flows[0] * FINEST, start[..., ::FINEST, ::FINEST], atol=1e-4)
 
 
-@pytest.mark.parametrize(("dx", "dy"), [(0, 0), (4, 0), (0, -8)])
+@pytest.mark.parametrize(("dx", "dy"), [(0, 0), (4, 0), (0, -4)])
 def test_costs_peak_where_the_same_is(dx: int, dy: int) -> None:
     """Of what lies around where the flow leads, the costs are highest where the description is the same."""
     built = network(TINY[NAME])
@@ -53,10 +53,6 @@ def test_costs_peak_where_the_same_is(dx: int, dy: int) -> None:
     shifted = described.roll((dy // FINEST, dx // FINEST), dims=(2, 3))
     costs = built._costs([(described, shifted, 1)], torch.zeros(1, 2, 16, 24))
     reach = TINY[NAME].reach
-    if max(abs(dx), abs(dy)) > reach * FINEST:
-        shifted = shifted.roll((-dy // FINEST, -dx // FINEST), dims=(2, 3))
-        costs = built._costs([(described, shifted, 1)], torch.zeros(1, 2, 16, 24))
-        dx = dy = 0
     place = (dy // FINEST + reach) * (2 * reach + 1) + dx // FINEST + reach
     inner = costs[0, :, 4:-4, 4:-4]
     assert torch.allclose(inner[place], torch.full_like(inner[place], 4.0), atol=1e-4)

@@ -155,8 +155,8 @@ class _Scene:
         self._beside = DrawnScene(take.seed + 50, settings) if take.event else None
         if take.backdrop is not None:
             other = DrawnScene(take.backdrop, replace(settings, painted_background=1, camera=0))
-            _furnish(other._background.painting, take.backdrop)
-            self._drawn._background, self._drawn._camera = other._background, other._camera
+            _furnish(other.background.painting, take.backdrop)
+            self._drawn.background, self._drawn.camera = other.background, other.camera
 
     def draw(self, t: int) -> Pair:
         take = self._take

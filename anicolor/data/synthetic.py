@@ -75,7 +75,7 @@ class DrawnScene:
         rng = np.random.default_rng(seed)
         height, width = self.settings.shape
         self._unit = SUPERSAMPLE * min(height, width)
-        self._camera = _camera(rng, _chance(rng, self.settings.camera))
+        self.camera = _camera(rng, _chance(rng, self.settings.camera))
         self._hold = int(rng.integers(2, 4)) if _chance(rng, self.settings.holds) else 0
         self.cast = _cast(rng, self.settings, (width / min(height, width), height / min(height, width)))
         self.background = _background(rng, self.settings)
@@ -86,7 +86,7 @@ class DrawnScene:
             t = math.floor(t / self._hold) * self._hold
         u = t / max(self.settings.frames - 1, 1)
         height, width = self.settings.shape
-        view = self._camera.at(u) @ _scaling(self._unit)
+        view = self.camera.at(u) @ _scaling(self._unit)
         return Moment(u, view, SUPERSAMPLE * np.array([width, height]) / 2)
 
     def draw(self, t: float) -> tuple[Pixels, Pixels]:

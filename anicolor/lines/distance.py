@@ -12,17 +12,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anicolor.frames import check_frames, check_lines
 
-__all__ = ["FAINT", "distance_field", "ink", "nearest", "normalized_distance", "proximity", "without_ink"]
+__all__ = ["FAINT", "apart", "distance_field", "ink", "nearest", "normalized_distance", "proximity", "without_ink"]
 
 # Paper this dark is noise of a scan or of compression.
 _NOISE = 0.05
 # Beside black lines, pale ones must stay ink: half of this is always dark enough.
 _DARK = 0.5
 _REACH = 0.04  # of the longer side: where the proximity has fallen to 1 / e
+_AROUND = 15  # pixels a side of the square in which lines are compared
 
 
 FAINT = 0.1
@@ -61,6 +63,15 @@ def proximity(lines: Tensor) -> Tensor:
     field for that).
     """
     return 1 - normalized_distance(lines, _REACH * max(lines.shape[-2:]))
+
+
+def apart(fields: Tensor, others: Tensor) -> Tensor:
+    """Return how far lines lie from others around each place, ``[T, K, H, W]``, at least 0.
+
+    That is the mean difference of their proximity fields ``[T, K, H, W]`` (or ``[T, 1, H, W]`` for all K) in a square
+    of 15 pixels.
+    """
+    return F.avg_pool2d((fields - others).abs(), _AROUND, 1, _AROUND // 2)
 
 
 def nearest(mask: npt.NDArray[np.bool_], places: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:

@@ -11,18 +11,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from anicolor.frames import FrameRange
+from anicolor.lines.distance import apart
 from anicolor.models.colorizer import Reference
 from anicolor.models.lineflow.flow import Drawing, LineFlow
 from anicolor.motion import DisFlow, joined, warp
 
-__all__ = ["AROUND", "GapTracks", "passage_tracks"]
-
-AROUND = 15
-"""Pixels a side of the square in which lines are compared."""
+__all__ = ["GapTracks", "passage_tracks"]
 
 _REACH = 64  # frames: further from a keyframe memory would grow with the shot
 
@@ -118,5 +115,5 @@ class _Track:
 
 
 def _apart(drawing: Drawing, keyframe: Drawing, flow: Tensor) -> Tensor:
-    """Return how far the keyframe's lines, brought by ``flow``, are from the drawing's around each place."""
-    return F.avg_pool2d((drawing.field - warp(keyframe.field, flow)).abs(), AROUND, 1, AROUND // 2)
+    """Return how far the keyframe's lines, brought by ``flow``, lie from the drawing's around each place."""
+    return apart(drawing.field, warp(keyframe.field, flow))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import distance_transform_edt
 
-from anicolor.lines.distance import distance_field, ink, normalized_distance, without_ink
+from anicolor.lines.distance import apart, distance_field, ink, normalized_distance, proximity, without_ink
 
 
 def test_is_exact() -> None:
@@ -89,3 +89,15 @@ def test_paint_of_several_frames_is_each_with_its_own_lines() -> None:
     for number in range(2):
         alone = without_ink(images[number : number + 1], lines[number : number + 1])
         assert torch.equal(both[number], alone[0])
+
+
+def test_the_further_lines_are_the_further_apart_they_lie_and_only_around_them() -> None:
+    page = torch.ones(4, 1, 48, 128)
+    for frame, column in enumerate((20, 20, 22, 26)):
+        page[frame, 0, :, column] = 0
+    fields = proximity(page)
+
+    same, near, far = apart(fields[1:].transpose(0, 1), fields[:1])[0, :, 24]
+    assert not same.any()
+    assert 0 < near[20] < far[20]
+    assert far[80] < far[20] / 20

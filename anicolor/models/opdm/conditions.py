@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from anicolor.models.tracks import AROUND
+from anicolor.lines.distance import apart
 from anicolor.motion import FlowEstimator, warp
 
 __all__ = ["Conditions", "condition"]
@@ -67,9 +66,7 @@ def condition(
         aligned.append(warp(source, flows[-1]) if flow else source)
     every = pictures.expand(frames, -1, -1, -1, -1)
     straight = torch.stack(aligned, dim=1)
-    tracked = straight
-    if tracks is not None:
-        tracked = _shown_better(warp(every.flatten(0, 1), tracks.flatten(0, 1)).view_as(every), fields)
+    followed = straight if tracks is None else warp(every.flatten(0, 1), tracks.flatten(0, 1)).view_as(every)
     return Conditions(
         lines=lines,
         proximity=fields,
@@ -77,7 +74,7 @@ def condition(
         reference_structure=every[:, :, 3:],
         flows=torch.stack(flows, dim=1),
         aligned=straight,
-        tracked=tracked,
+        tracked=followed if tracks is None else _shown_better(followed, fields),
     )
 
 
@@ -86,7 +83,7 @@ def _shown_better(tracked: Tensor, fields: Tensor) -> Tensor:
 
     What moves in front of something shows in one keyframe what it hides in the other.
     """
-    apart = F.avg_pool2d((tracked[:, :, 4] - fields).abs(), AROUND, 1, AROUND // 2)
-    least, best = apart.min(dim=1, keepdim=True)
+    far = apart(tracked[:, :, 4], fields)
+    least, best = far.min(dim=1, keepdim=True)
     better = tracked.gather(1, best[:, :, None].expand(-1, -1, tracked.shape[2], -1, -1))
-    return torch.where((least < _FAR_CLOSER * apart)[:, :, None], better, tracked)
+    return torch.where((least < _FAR_CLOSER * far)[:, :, None], better, tracked)

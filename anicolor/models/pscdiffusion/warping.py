@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from anicolor.lines.distance import proximity
+from anicolor.lines.distance import apart, proximity
 from anicolor.motion import DisFlow, FlowEstimator, warp
 
 __all__ = ["straight_flows", "warp_references"]
-
-_NEAR = 15  # pixels a side of the square in which lines are compared
 
 
 def straight_flows(lines: Tensor, images: Tensor, drawn: Tensor, network: FlowEstimator | None = None) -> Tensor:
@@ -29,15 +26,15 @@ def warp_references(images: Tensor, drawn: Tensor, lines: Tensor, flows: Tensor)
     """Return the colours ``[T, 3, H, W]`` that K references ``[K, 3, H, W]`` show, once they are warped to the frames.
 
     Each place takes those of the reference whose lines ``drawn`` ``[K, 1, H, W]``, warped by the same ``flows``
-    ``[T, K, 2, H, W]``, differ least from ``lines`` ``[T, 1, H, W]`` around it.
+    ``[T, K, 2, H, W]``, lie closest to ``lines`` ``[T, 1, H, W]`` around it.
     """
-    pictures = torch.cat((images, drawn), dim=1)
+    pictures = torch.cat((images, proximity(drawn)), dim=1)
     warped = torch.stack(
         [
             warp(picture.expand(len(lines), -1, -1, -1), flow)
             for picture, flow in zip(pictures, flows.unbind(1), strict=True)
-        ]
+        ],
+        dim=1,
     )
-    apart = [F.avg_pool2d((one[:, 3:] - lines).abs(), _NEAR, 1, _NEAR // 2) for one in warped]
-    chosen = torch.stack(apart).argmin(dim=0, keepdim=True)  # [1, T, 1, H, W]
-    return warped[:, :, :3].gather(0, chosen.expand(-1, -1, 3, -1, -1))[0]
+    chosen = apart(warped[:, :, 3], proximity(lines)).argmin(dim=1, keepdim=True)  # [T, 1, H, W]
+    return warped[:, :, :3].gather(1, chosen[:, :, None].expand(-1, -1, 3, -1, -1))[:, 0]

@@ -1,21 +1,20 @@
 """Line flow is trained by the same loop, on drawn scenes, whose motion is known."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from short_runs import go_on, go_on_until, same, started
 
 from anicolor.data.clips import DrawnClips
 from anicolor.errors import InputError
 from anicolor.models.lineflow import flow
 from anicolor.models.weights import load_weights
 from anicolor.training import loop
-from anicolor.training.loop import Order, Progress, train
+from anicolor.training.loop import Order
 from anicolor.training.run import Run
-from anicolor.training.team import Team
 from anicolor.training.trainee import trainee_of
 
 ORDER = Order(flow.NAME, steps=3, batch=2, rate=1e-3, side=64)
@@ -35,27 +34,12 @@ def _easy_to_beat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "to_beat", lambda *_: 1.0)
 
 
-def go_on(run: Run, order: Order) -> list[Progress]:
-    return list(train(run, order, Team(torch.device("cpu")), workers=0))
-
-
-def started(folder: Path, order: Order) -> Run:
-    run = Run(folder)
-    run.start(asdict(order))
-    return run
-
-
 def test_a_training_that_stops_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
     whole, parts = started(tmp_path / "whole", ORDER), started(tmp_path / "parts", ORDER)
     go_on(whole, ORDER)
-    steps = train(parts, ORDER, Team(torch.device("cpu")), workers=0)
-    while next(steps).step < 2:
-        pass
-    steps.close()
+    go_on_until(parts, ORDER, step=2)
     assert [step.step for step in go_on(parts, ORDER)] == [3]
-    one, two = (load_file(run.folder / "state.safetensors") for run in (whole, parts))
-    assert one.keys() == two.keys()
-    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert same(whole, parts)
     assert load_weights(whole.best, flow.NAME, flow.build).settings == flow.TINY[flow.NAME]
     assert (whole.folder / "samples" / "flow-000003.png").is_file()
 

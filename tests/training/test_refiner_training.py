@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from short_runs import go_on, go_on_until, same, started
 
 from anicolor.data.clips import draw_clips
 from anicolor.data.synthetic import DrawnSettings
@@ -16,9 +16,8 @@ from anicolor.lines.distance import without_ink
 from anicolor.temporal import refiner
 from anicolor.temporal.refiner import load_refiner
 from anicolor.training import loop
-from anicolor.training.loop import Order, Progress, to_beat, train
+from anicolor.training.loop import Order, to_beat
 from anicolor.training.run import Run
-from anicolor.training.team import Team
 from anicolor.training.trainee import trainee_of
 
 
@@ -69,28 +68,13 @@ def test_adapted_weights_must_refine_too(order: Order, tmp_path: Path, monkeypat
     assert not adapted.best.exists()
 
 
-def go_on(run: Run, order: Order) -> list[Progress]:
-    return list(train(run, order, Team(torch.device("cpu")), workers=0))
-
-
-def started(folder: Path, order: Order) -> Run:
-    run = Run(folder)
-    run.start(asdict(order))
-    return run
-
-
 def test_a_training_that_stops_goes_on_as_if_it_had_not(order: Order, tmp_path: Path) -> None:
     whole, parts = started(tmp_path / "whole", order), started(tmp_path / "parts", order)
     go_on(whole, order)
-    steps = train(parts, order, Team(torch.device("cpu")), workers=0)
-    while next(steps).step < 2:
-        pass
-    steps.close()
+    go_on_until(parts, order, step=2)
     assert (parts.folder / "painted").exists()
     assert [step.step for step in go_on(parts, order)] == [3]
-    one, two = (load_file(run.folder / "state.safetensors") for run in (whole, parts))
-    assert one.keys() == two.keys()
-    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert same(whole, parts)
     assert load_refiner(whole.best).settings == refiner.PRESETS["refiner-small"]
     log = [json.loads(line) for line in (whole.folder / "log.jsonl").read_text().splitlines()]
     assert log[1] == {"stage": "time", "step": 0, "score": 5.0}

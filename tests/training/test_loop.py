@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from short_runs import started
 
 from anicolor.data.clips import ClipSource, DrawnClips, FolderClips
 from anicolor.data.synthetic import DrawnScene
@@ -34,12 +35,6 @@ Losses = dict[tuple[str, int], dict[str, float]]
 @pytest.fixture(scope="module")
 def order(clips: Path) -> Order:
     return Order("opdm-small", (str(clips),), steps=STEPS, batch=2, rate=0.02, side=32)
-
-
-def started(folder: Path, order: Order) -> Run:
-    run = Run(folder)
-    run.start(asdict(order))
-    return run
 
 
 def go_on(run: Run, order: Order) -> Iterator[Progress]:

@@ -78,11 +78,11 @@ class GapTracks:
             tracks[self._last] = self._before.onward(drawing)
         if frame in self._after:
             tracks[self._next] = self._after.pop(frame).float()
-        straight = (
+        found = (
             tracks[k] if k in tracks else self._flow.follow(drawing, keyframe).flow
             for k, keyframe in enumerate(self._keyframes)
         )
-        return torch.cat(list(straight))
+        return torch.cat(list(found))
 
     def _backwards(self, lines: Callable[[FrameRange], Tensor]) -> dict[int, Tensor]:
         frames = FrameRange(max(self._gap.start, self._gap.stop - _REACH), self._gap.stop)

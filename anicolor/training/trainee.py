@@ -19,7 +19,6 @@ from anicolor.data.motion import MotionPair
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import InputError
 from anicolor.layers.perceptual import PerceptualLoss
-from anicolor.lines.distance import proximity
 from anicolor.models.cache import digest_of
 from anicolor.models.catalog import DEFAULT, entry
 from anicolor.models.colorizer import Colorizer, Reference, Request
@@ -213,8 +212,7 @@ class LineFlowTrainee(Trainee[MotionPair]):
     def painting(self, source: ClipSource, number: int) -> Painting:
         pair = source.motion(0, number)
         here, there = (self.flow.describe(pair.drawings[at : at + 1]) for at in (0, len(pair.drawings) - 1))
-        fields = proximity(pair.drawings)
-        flows = DisFlow().estimate(fields[:1], fields[-1:]), self.flow.follow(here, there).flow.cpu()
+        flows = (DisFlow().estimate(here.field, there.field).cpu(), self.flow.follow(here, there).flow.cpu())
         visible, truth = torch.from_numpy(pair.truth.visible), pair.paint[:1]
         given, painted = (torch.where(visible, warp(pair.paint[1:], flow), truth) for flow in flows)
         return Painting(pair.colours[1:], pair.drawings[:1], given, painted, truth)

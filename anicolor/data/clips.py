@@ -47,6 +47,8 @@ _PACES = (17, 25, 33, 49)  # frames of a scene whose motion is asked for: the fe
 _NEIGHBOURS = 0.5  # share of its pairs that lie side by side
 _APART = 12  # drawings, at most
 
+_UNLINED = 0.3  # of the figures to learn from have fills without a line around; those to be judged on have not
+
 _HELD_BACK = 5  # one frame in so many, where a training is judged on its own clips
 
 
@@ -194,12 +196,13 @@ class DrawnClips(ClipSource):
     sizes: tuple[int, int] = (192, 320)
     first: int = 1_000_000
     count: int = 2**31
+    unlined: float = 0.0
 
     def draw(self, rng: np.random.Generator, references: int = 2, targets: int = 1) -> Passage:
         size = int(rng.integers(self.sizes[0] // 32, self.sizes[1] // 32 + 1)) * 32
         gap = int(rng.integers(_least(targets), max(_least(targets), GAPS[1]) + 1))
         frames = _gaps(references) * gap + 1
-        scene = DrawnScene(self.first + int(rng.integers(self.count)), DrawnSettings(frames=frames, size=size))
+        scene = self._scene(rng, frames, size)
         places = _places(rng, gap, references, targets)
         colours, lines = zip(*(scene.draw(t) for t in range(frames)), strict=True)
         return Passage(np.stack([colours[t] for t in places]), np.stack(lines), places)
@@ -209,7 +212,7 @@ class DrawnClips(ClipSource):
         rng = np.random.default_rng((seed, number))
         size = int(rng.integers(self.sizes[0] // 32, self.sizes[1] // 32 + 1)) * 32
         frames = int(rng.choice(_PACES))
-        scene = DrawnScene(self.first + int(rng.integers(self.count)), DrawnSettings(frames=frames, size=size))
+        scene = self._scene(rng, frames, size)
         apart = 1 if rng.random() < _NEIGHBOURS else int(rng.integers(2, _APART + 1))
         start = int(rng.integers(frames - apart))
         way = list(range(start, start + apart + 1))[:: int(rng.choice([-1, 1]))]
@@ -218,6 +221,10 @@ class DrawnClips(ClipSource):
         paint = without_ink(both, _lines(clean[[0, -1]]))
         lines = _lines(degrade(clean, rng) if self.augmented else clean)
         return MotionPair(lines, both, paint, DrawnMotion(scene).between(way[0], way[-1]))
+
+    def _scene(self, rng: np.random.Generator, frames: int, size: int) -> DrawnScene:
+        settings = DrawnSettings(frames=frames, size=size, unlined=self.unlined)
+        return DrawnScene(self.first + int(rng.integers(self.count)), settings)
 
 
 @dataclass(frozen=True)
@@ -335,7 +342,7 @@ class MixedClips(ClipSource):
 def clip_source(names: tuple[str, ...]) -> ClipSource:
     """Return the source that ``--data`` names: ``drawn``, a folder, or several, with shares as in ``drawn:0.6``."""
     named = [_share(name) for name in names]
-    sources = tuple(DrawnClips() if name == "drawn" else FolderClips(Path(name)) for name, _ in named)
+    sources = tuple(DrawnClips(unlined=_UNLINED) if name == "drawn" else FolderClips(Path(name)) for name, _ in named)
     return sources[0] if len(sources) == 1 else MixedClips(sources, tuple(share for _, share in named))
 
 

@@ -44,6 +44,7 @@ class DrawnSettings:
     coloured_ink: float = 0.25
     late: float = 0.12  # figures and belongings that only one half of the clip shows
     holds: float = 0.0  # clips on twos and threes
+    unlined: float = 0.0  # figures with parts that nobody outlined, as solid shoes or hair often are
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -79,6 +80,8 @@ class DrawnScene:
         self._hold = int(rng.integers(2, 4)) if _chance(rng, self.settings.holds) else 0
         self.cast = _cast(rng, self.settings, (width / min(height, width), height / min(height, width)))
         self.background = _background(rng, self.settings)
+        if self.settings.unlined:  # by dice of its own: all else of the scene stays as it is
+            _drop_outlines(np.random.default_rng((seed, 1)), self.cast, self.settings.unlined)
 
     def moment(self, t: float) -> Moment:
         """How frame `t` of [0, frames - 1] is looked at."""
@@ -1159,6 +1162,16 @@ def _cast(rng: Rng, settings: DrawnSettings, frame: tuple[float, float]) -> list
         cast.append(_figure(rng, settings, frame, style, energy, _prop, len(makers)))
         _pass_by(rng, cast[-1], frame)
     return cast
+
+
+def _drop_outlines(rng: Rng, cast: list[Figure], share: float) -> None:
+    """Leave up to a third of the closed parts without their outline, in such a share of the figures."""
+    for figure in cast:
+        if _chance(rng, share):
+            odds = rng.uniform(0, 1 / 3)
+            figure.parts = [
+                part if part.open_ended or rng.random() >= odds else replace(part, ink=None) for part in figure.parts
+            ]
 
 
 def _pass_by(rng: Rng, figure: Figure, frame: tuple[float, float]) -> None:

@@ -184,7 +184,7 @@ def test_sources_that_hold_nothing_back(tmp_path: Path) -> None:
 
 def test_names_of_sources(tmp_path: Path) -> None:
     save_clip(tmp_path / "one", 3)
-    assert clip_source(("drawn",)) == DrawnClips()
+    assert clip_source(("drawn",)) == DrawnClips(unlined=0.3)
     mixed = clip_source(("drawn", str(tmp_path)))
     assert isinstance(mixed, MixedClips)
     assert [type(source) for source in mixed.sources] == [DrawnClips, FolderClips]

@@ -103,6 +103,19 @@ def test_trace_lines_vanish_in_the_colour() -> None:
         assert not change[without.line == traced.line].any()
 
 
+def test_fills_without_outlines_lie_where_the_lined_ones_do() -> None:
+    """Outlines go, of the picture too; all else is drawn as it was."""
+    lined = DrawnSettings(frames=1, size=192, trace_lines=0, coloured_ink=0)
+    lost = shown = 0
+    for seed in SEEDS:
+        outlined, bare = draw_clip(seed, lined), draw_clip(seed, replace(lined, unlined=1))
+        step = bare.line.astype(int) - outlined.line
+        lost, shown = lost + (step > 0).sum(), shown + (step < 0).sum()
+        assert np.array_equal(outlined.color[step == 0], bare.color[step == 0])
+    assert lost > 500
+    assert shown < lost / 20  # darker lines of what lies behind
+
+
 def test_a_wave_by_hand() -> None:
     wave = Wave(base=2, drift=4, swing=3, turns=1, phase=0)
     assert wave.at(0) == pytest.approx(0)

@@ -95,7 +95,7 @@ def noisy(kind: str) -> Colorizer:
             request = replace(request, seeds=tuple(range(request.first, request.first + len(request.lines))))
         if kind == "motion":
             assert request.tracks is not None
-            noise = Carried(noise.seed, request.tracks[:, 0])
+            noise = Carried(noise.seed, request.tracks[:, 0, :2])
         return once(request, noise, steps)
 
     colorizer.colorize = colorize  # type: ignore[method-assign]

@@ -17,7 +17,17 @@ from torch import Tensor
 
 from anicolor.frames import check_frames, check_lines
 
-__all__ = ["FAINT", "apart", "distance_field", "ink", "nearest", "normalized_distance", "proximity", "without_ink"]
+__all__ = [
+    "FAINT",
+    "apart",
+    "around",
+    "distance_field",
+    "ink",
+    "nearest",
+    "normalized_distance",
+    "proximity",
+    "without_ink",
+]
 
 # Paper this dark is noise of a scan or of compression.
 _NOISE = 0.05
@@ -68,10 +78,14 @@ def proximity(lines: Tensor) -> Tensor:
 def apart(fields: Tensor, others: Tensor) -> Tensor:
     """Return how far lines lie from others around each place, ``[T, K, H, W]``, at least 0.
 
-    That is the mean difference of their proximity fields ``[T, K, H, W]`` (or ``[T, 1, H, W]`` for all K) in a square
-    of 15 pixels.
+    That is the mean difference of their proximity fields ``[T, K, H, W]`` (or ``[T, 1, H, W]`` for all K) around it.
     """
-    return F.avg_pool2d((fields - others).abs(), _AROUND, 1, _AROUND // 2)
+    return around((fields - others).abs())
+
+
+def around(picture: Tensor) -> Tensor:
+    """Return the mean of ``picture`` ``[T, C, H, W]`` in the square of 15 pixels around each place."""
+    return F.avg_pool2d(picture, _AROUND, 1, _AROUND // 2, count_include_pad=False)
 
 
 def nearest(mask: npt.NDArray[np.bool_], places: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:

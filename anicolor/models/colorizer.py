@@ -63,8 +63,9 @@ class Request:
 
     ``lines`` is ``[T, 1, H, W]``; ``references`` are in time order; ``first`` is the index of the first frame in the
     shot; ``seeds`` names the noise of each frame (those of a shot share theirs); ``painted`` ``[P, 3, H, W]`` holds
-    the colours painted just before the window. For models whose traits say ``tracked``, ``tracks`` ``[T, K, 2, H, W]``
-    is the flow in pixels from each frame to each reference, followed through the frames between.
+    the colours painted just before the window. For models whose traits say ``tracked``, ``tracks`` ``[T, K, 3, H, W]``
+    is the flow in pixels from each frame to each reference, followed through the frames between, and how little what
+    it leads to is like the frame (0: just like it).
     """
 
     lines: Tensor

@@ -14,22 +14,23 @@ import torch
 from torch import Tensor
 
 from anicolor.frames import FrameRange
-from anicolor.lines.distance import apart
 from anicolor.models.colorizer import Reference
 from anicolor.models.lineflow.flow import Drawing, LineFlow
-from anicolor.motion import DisFlow, joined, warp
+from anicolor.motion import DisFlow, joined
 
 __all__ = ["GapTracks", "passage_tracks"]
 
+_FAR_CLOSER = 0.5
 _REACH = 64  # frames: further from a keyframe memory would grow with the shot
 
 
 def passage_tracks(drawings: Tensor, at: int, ends: Sequence[int], flow: LineFlow, hops: int | None = None) -> Tensor:
-    """Return the flows ``[1, K, 2, H, W]`` in pixels from drawing ``at`` of ``[N, 1, H, W]`` to the drawings ``ends``.
+    """Return the tracks ``[1, K, 3, H, W]`` from drawing ``at`` of ``[N, 1, H, W]`` to the drawings ``ends``.
 
-    With ``hops`` they are followed through fewer of the drawings between, in as many steps at most.
+    Of each place they say the flow in pixels, and how little what it leads to is like it (``LineFlow.apart``). With
+    ``hops`` they are followed through fewer of the drawings between, in as many steps at most.
     """
-    found = {at: drawings.new_zeros(1, 2, *drawings.shape[-2:])}
+    found = {at: drawings.new_zeros(1, 3, *drawings.shape[-2:])}
     for end in set(ends) - {at}:
         steps = min(hops or abs(at - end), abs(at - end))
         track = _Track(flow, flow.describe(drawings[end : end + 1]))
@@ -65,7 +66,7 @@ class GapTracks:
             self._after = self._backwards(lines)
 
     def to(self, frames: FrameRange, lines: Tensor) -> Tensor:
-        """Return the flows ``[T, K, 2, H, W]`` in pixels from ``frames`` to the references.
+        """Return the tracks ``[T, K, 3, H, W]`` from ``frames`` to the references, as ``passage_tracks`` does.
 
         ``lines`` are those of the frames, ``[T, 1, H, W]``. A keyframe that is far away is reached directly.
         """
@@ -79,7 +80,7 @@ class GapTracks:
         if frame in self._after:
             tracks[self._next] = self._after.pop(frame).float()
         found = (
-            tracks[k] if k in tracks else self._flow.follow(drawing, keyframe).flow
+            tracks[k] if k in tracks else _straight(self._flow, drawing, keyframe)
             for k, keyframe in enumerate(self._keyframes)
         )
         return torch.cat(list(found))
@@ -101,19 +102,26 @@ class _Track:
         self._track: Tensor | None = None
 
     def onward(self, drawing: Drawing) -> Tensor:
-        """Return the flow ``[1, 2, H, W]`` in pixels from the next drawing to the keyframe.
+        """Return the track ``[1, 3, H, W]`` from the next drawing to the keyframe.
 
-        Each place takes what its neighbour's track leads to, or what is found in the keyframe from there on: that
-        behind which the lines around it lie closer to each other.
+        Each place takes what its neighbour's track leads to, what is found in the keyframe from there on, or where
+        optical flow leads at once (to a pose that returns): that which is most like it.
         """
         step = self._classical.estimate(drawing.field, self._neighbour.field)
         led = step if self._track is None else joined(self._track, step)
         found = self._flow.follow(drawing, self._keyframe, led).flow
-        closer = _apart(drawing, self._keyframe, found) < _apart(drawing, self._keyframe, led)
-        self._neighbour, self._track = drawing, torch.where(closer, found, led)
-        return self._track
+        straight = self._classical.estimate(drawing.field, self._keyframe.field)
+        ways = torch.stack([led, found, straight])
+        apart = torch.stack([self._flow.apart(drawing, self._keyframe, way) for way in ways])
+        apart[2] /= _FAR_CLOSER
+        least, best = apart.min(dim=0)
+        self._track = ways.gather(0, best[None].expand(1, -1, 2, -1, -1))[0]
+        self._neighbour = drawing
+        least = torch.where(best == 2, least * _FAR_CLOSER, least)
+        return torch.cat([self._track, least], dim=1)
 
 
-def _apart(drawing: Drawing, keyframe: Drawing, flow: Tensor) -> Tensor:
-    """Return how far the keyframe's lines, brought by ``flow``, lie from the drawing's around each place."""
-    return apart(drawing.field, warp(keyframe.field, flow))
+def _straight(flow: LineFlow, drawing: Drawing, keyframe: Drawing) -> Tensor:
+    """Return the track ``[1, 3, H, W]`` from a drawing to a keyframe, with nothing between."""
+    found = flow.follow(drawing, keyframe).flow
+    return torch.cat([found, flow.apart(drawing, keyframe, found)], dim=1)

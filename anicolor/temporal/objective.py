@@ -149,7 +149,7 @@ class RefineObjective(Objective[Asked]):
         row["places"], row["levels"] = kept["places"], kept["levels"]
         if self.colorizer.traits.tracked:  # nobody asks for them again, but all rows of a batch have the same
             row["tracks"] = torch.zeros(
-                *row["lines"].shape[:1], *row["references"].shape[:1], 2, *row["lines"].shape[-2:]
+                *row["lines"].shape[:1], *row["references"].shape[:1], 3, *row["lines"].shape[-2:]
             )
         return row
 
@@ -173,10 +173,10 @@ def _shares(name: str, levels: Tensor) -> Tensor:
 
 
 def prepared(stretch: Stretch, side: int, *, tracked: bool) -> dict[str, Tensor]:
-    """Return frames and references, whole, in squares of ``side`` pixels; colours in [-1, 1]. ``tracked``: and flows.
+    """Return frames and references, whole, in squares of ``side`` pixels; colours in [-1, 1]. ``tracked``: and tracks.
 
     ``targets`` ``[T, 3, H, W]``, ``references`` ``[K, 3, H, W]``, ``lines`` ``[T, 1, H, W]``, ``reference_lines``
-    ``[K, 1, H, W]``, ``places`` ``[K + T]``, ``tracks`` ``[T, K, 2, H, W]``.
+    ``[K, 1, H, W]``, ``places`` ``[K + T]``, ``tracks`` ``[T, K, 3, H, W]``.
     """
     colours = square(torch.cat((stretch.references, stretch.targets)), side, paper=False)
     drawings = square(stretch.drawings, side, paper=True)

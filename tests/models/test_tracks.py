@@ -17,6 +17,7 @@ from anicolor.models.tracks import GapTracks, passage_tracks
 from anicolor.motion import DisFlow
 
 COUNT, SIDE, STEP = 13, 160, 8
+ABOVE = torch.arange(SIDE)[:, None] < 80
 
 
 def drawings() -> Tensor:
@@ -30,7 +31,7 @@ def drawings() -> Tensor:
 
 def error(flow: Tensor, at: int, end: int) -> float:
     """How many pixels the flow ``[2, H, W]`` is off, on the lines of the ring that goes."""
-    ring = (drawings()[at, 0] < 0.5) & (torch.arange(SIDE)[:, None] < 80)
+    ring = (drawings()[at, 0] < 0.5) & ABOVE
     truth = torch.tensor([STEP * (end - at), 0.0])
     return float((flow[:, ring] - truth[:, None]).norm(dim=0).median())
 
@@ -55,19 +56,20 @@ def tiny() -> LineFlow:
 
 def straight(flow: LineFlow, at: int, end: int) -> Tensor:
     here, there = (flow.describe(drawings()[t : t + 1]) for t in (at, end))
-    return flow.follow(here, there).flow[0]
+    found = flow.follow(here, there).flow
+    return torch.cat([found, flow.apart(here, there, found)], dim=1)[0]
 
 
 @pytest.mark.parametrize(("at", "end"), [(10, 0), (2, 12)])
 def test_what_moves_far_is_followed_through_the_drawings_between(at: int, end: int) -> None:
     fields = proximity(drawings())
     assert error(DisFlow().estimate(fields[at : at + 1], fields[end : end + 1])[0], at, end) > 20
-    assert error(passage_tracks(drawings(), at, [end], shipped())[0, 0], at, end) < 3
+    assert error(passage_tracks(drawings(), at, [end], shipped())[0, 0, :2], at, end) < 3
 
 
 def test_tracks_come_in_the_order_of_their_ends(tiny: LineFlow) -> None:
     found = passage_tracks(drawings(), 4, [12, 0, 12], tiny)
-    assert found.shape == (1, 3, 2, SIDE, SIDE)
+    assert found.shape == (1, 3, 3, SIDE, SIDE)
     assert torch.equal(found[:, 0], found[:, 2])
     assert torch.equal(found[:, 1], passage_tracks(drawings(), 4, [0], tiny)[:, 0])
     assert not torch.allclose(found[:, 0], found[:, 1], atol=0.1)
@@ -83,17 +85,28 @@ def test_fewer_drawings_between_are_looked_at(tiny: LineFlow) -> None:
     assert torch.equal(passage_tracks(drawings(), 4, [0], tiny, hops=2), halves)
 
 
+def test_tracks_say_how_like_what_they_lead_to_is() -> None:
+    """Of a ring that is there and one that is gone, on the lines."""
+    pages = drawings()
+    pages[4, 0, 80:] = 1
+    apart = passage_tracks(pages, 3, [4], shipped())[0, 0, 2]
+    ring = pages[3, 0] < 0.5
+    there, gone = (apart[ring & rows].median() for rows in (ABOVE, ~ABOVE))
+    assert apart.min() >= 0
+    assert gone > 2 * there
+
+
 def test_a_neighbour_s_way_is_kept_where_the_network_finds_nothing_closer() -> None:
     """A network that leads far off changes nothing: each place keeps what optical flow joins to."""
     fields = proximity(drawings())
     fooled = LineFlow(TINY[NAME])
     step = fooled.network.step
     torch.nn.init.constant_(step[-1].bias, 20.0)
-    found = passage_tracks(drawings(), 3, [4], fooled)[0, 0]
+    found = passage_tracks(drawings(), 3, [4], fooled)[0, 0, :2]
     led = DisFlow().estimate(fields[3:4], fields[4:5])[0]
-    ring = (drawings()[3, 0] < 0.5) & (torch.arange(SIDE)[:, None] < 80)
+    ring = (drawings()[3, 0] < 0.5) & ABOVE
     assert torch.equal(found[:, ring], led[:, ring])
-    assert not torch.equal(straight(fooled, 3, 4)[:, ring], led[:, ring])
+    assert not torch.equal(straight(fooled, 3, 4)[:2, ring], led[:, ring])
 
 
 @pytest.mark.parametrize("window", [1, 4, 11])
@@ -102,7 +115,7 @@ def test_a_gap_has_the_tracks_of_its_frames(tiny: LineFlow, window: int) -> None
     for start in range(1, 12, window):
         frames = FrameRange(start, min(start + window, 12))
         found = tracker.to(frames, lines_of(frames))
-        assert found.shape == (len(frames), 2, 2, SIDE, SIDE)
+        assert found.shape == (len(frames), 2, 3, SIDE, SIDE)
         for t, flows in zip(frames, found, strict=True):
             assert torch.allclose(flows, passage_tracks(drawings(), t, [0, 12], tiny)[0], atol=0.1)  # half precision
 
@@ -129,7 +142,7 @@ def test_only_the_keyframes_beside_the_gap_are_tracked(tiny: LineFlow) -> None:
     every = [reference(index) for index in (0, 4, 8, 12)]
     several = GapTracks(lines_of, frames, every, tiny).to(frames, lines_of(frames))
     two = GapTracks(lines_of, frames, every[1:3], tiny).to(frames, lines_of(frames))
-    assert several.shape == (3, 4, 2, SIDE, SIDE)
+    assert several.shape == (3, 4, 3, SIDE, SIDE)
     assert torch.equal(several[:, 1:3], two)
     assert torch.equal(several[0, 3], straight(tiny, 5, 12))
 

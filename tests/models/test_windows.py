@@ -137,7 +137,7 @@ def test_fewer_references_are_the_nearest_and_their_tracks():
     recorder = Recorder(Traits(window=1, keyframes=2, tracked=True))
     painted_by(recorder, lines, references, most=1)
     assert [[r.index for r in request.references] for request in recorder.requests] == [[0]] * 2 + [[5]] * 5
-    assert all(request.tracks.shape == (1, 1, 2, 10, 13) for request in recorder.requests)
+    assert all(request.tracks.shape == (1, 1, 3, 10, 13) for request in recorder.requests)
     whole = Recorder(Traits(window=1, keyframes=2, tracked=True))
     painted_by(whole, lines, references, most=7)
     assert [len(request.references) for request in whole.requests] == [2] * 4 + [1] * 3
@@ -242,7 +242,7 @@ def test_models_that_ask_for_tracks_get_them_for_the_whole_gap_at_once():
     for _ in paint(recorder, len(lines), of, references, FrameNoise(3)):
         pass
     shapes = [tuple(request.tracks.shape) for request in recorder.requests]
-    assert shapes == [(2, 1, 2, 24, 32), (2, 2, 2, 24, 32), (2, 2, 2, 24, 32), (1, 1, 2, 24, 32)]
+    assert shapes == [(2, 1, 3, 24, 32), (2, 2, 3, 24, 32), (2, 2, 3, 24, 32), (1, 1, 3, 24, 32)]
     assert len(read) == len(recorder.requests) + 6  # once for what lies before a keyframe, once to be painted
     recorder = Recorder(Traits(window=2, keyframes=2))
     painted_by(recorder, lines, references)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anicolor.lines.distance import proximity
+from anicolor.lines.distance import apart, around, proximity
 from anicolor.models.lineflow.network import FINEST, Description, LineFlowNetwork, LineFlowSettings
 from anicolor.models.weights import load_weights
 from anicolor.motion import DisFlow, joined, warp
@@ -25,6 +25,7 @@ SHIPPED = Path(__file__).parent / "lineflow.safetensors"
 
 
 _REST = 3.0  # pixels: what is further off than this is not for optical flow to mend
+_UNLIKE = 0.3  # what descriptions that have nothing in common weigh, to lines that lie nowhere near each other
 
 
 class Drawing(NamedTuple):
@@ -96,6 +97,21 @@ class LineFlow:
         rest = classical.estimate(frame.field, warp(other.field, flow))
         rest = rest * (rest.norm(dim=1, keepdim=True) < _REST)
         return Followed(joined(flow, rest), sure[..., :height, :width])
+
+    @torch.inference_mode()
+    def apart(self, frame: Drawing, other: Drawing, flow: Tensor) -> Tensor:
+        """Return how little what ``flow`` ``[T, 2, H, W]`` leads to is like each place, ``[T, 1, H, W]``.
+
+        At least 0: in the square around it, how far the other's lines lie from the frame's, and how little descriptions
+        have in common.
+        """
+        height, width = frame.field.shape[-2:]
+        own, others = frame.description.matching, other.description.matching
+        full = FINEST * own.shape[-2], FINEST * own.shape[-1]
+        sides = (0, full[1] - width, 0, full[0] - height)
+        alike = (own * warp(others, F.avg_pool2d(F.pad(flow, sides), FINEST) / FINEST)).sum(dim=1, keepdim=True)
+        alike = F.interpolate(alike, full, mode="bilinear", align_corners=False)[..., :height, :width]
+        return apart(frame.field, warp(other.field, flow)) + _UNLIKE * around(1 - alike)
 
 
 @lru_cache

@@ -32,6 +32,7 @@ PRESETS = {
         matching=64,
         carried=True,
         tracked=True,
+        judged=True,
         inkless=True,
     ),
 }

@@ -7,12 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from anicolor.lines.distance import apart
 from anicolor.motion import FlowEstimator, warp
 
 __all__ = ["Conditions", "condition"]
 
-_FAR_CLOSER = 0.5  # of how far its own lines are
+_FAR_CLOSER = 0.5  # of how far its own are apart
 
 
 class Conditions(NamedTuple):
@@ -34,7 +33,10 @@ class Conditions(NamedTuple):
     aligned: Tensor
     """``[B, K, 5, H, W]``: colours, lines and proximity of the references, warped by ``flows``."""
     tracked: Tensor
-    """``[B, K, 5, H, W]``: the same, warped by the tracks; places that another shows far better are that one's."""
+    """``[B, K, 6, H, W]``: the same, warped by the tracks, and how little that is like the frame (0: just like it).
+
+    Places that another of the K shows far better are that one's.
+    """
 
     def mirrored(self) -> Conditions:
         """Return the same, left for right."""
@@ -54,7 +56,7 @@ def condition(
 
     ``references`` are colours ``[K, 3, H, W]`` in [0, 1], ``structures`` their lines and proximity ``[K, 2, H, W]``;
     the same K references serve all frames. Without ``flow`` nothing is aligned: the flow is zero; without ``tracks``
-    ``[T, K, 2, H, W]`` the flow is all that the references are followed by.
+    ``[T, K, 3, H, W]`` (see ``passage_tracks``) the flow is all that the references are followed by.
     """
     frames = len(lines)
     flows, aligned = [], []
@@ -66,7 +68,10 @@ def condition(
         aligned.append(warp(source, flows[-1]) if flow else source)
     every = pictures.expand(frames, -1, -1, -1, -1)
     straight = torch.stack(aligned, dim=1)
-    followed = straight if tracks is None else warp(every.flatten(0, 1), tracks.flatten(0, 1)).view_as(every)
+    followed, apart = straight, torch.zeros_like(straight[:, :, :1])
+    if tracks is not None:
+        ways, apart = tracks[:, :, :2], tracks[:, :, 2:]
+        followed = warp(every.flatten(0, 1), ways.flatten(0, 1)).view_as(every)
     return Conditions(
         lines=lines,
         proximity=fields,
@@ -74,16 +79,16 @@ def condition(
         reference_structure=every[:, :, 3:],
         flows=torch.stack(flows, dim=1),
         aligned=straight,
-        tracked=followed if tracks is None else _shown_better(followed, fields),
+        tracked=_shown_better(torch.cat([followed, apart], dim=2)),
     )
 
 
-def _shown_better(tracked: Tensor, fields: Tensor) -> Tensor:
-    """Return ``tracked`` ``[T, K, 5, H, W]``, but where the lines of another of the K lie far closer, that one.
+def _shown_better(tracked: Tensor) -> Tensor:
+    """Return ``tracked`` ``[T, K, 6, H, W]``, but where another of the K is far more like the frame, that one.
 
     What moves in front of something shows in one keyframe what it hides in the other.
     """
-    far = apart(tracked[:, :, 4], fields)
-    least, best = far.min(dim=1, keepdim=True)
+    apart = tracked[:, :, 5]
+    least, best = apart.min(dim=1, keepdim=True)
     better = tracked.gather(1, best[:, :, None].expand(-1, -1, tracked.shape[2], -1, -1))
-    return torch.where((least < _FAR_CLOSER * far)[:, :, None], better, tracked)
+    return torch.where((least < _FAR_CLOSER * apart)[:, :, None], better, tracked)

@@ -36,9 +36,9 @@ class OpdmSettings:
     between the line art, to every branch and to the image-level input; ``matching`` is the width of the
     explicit line-to-line matching (0: none); ``carried`` lets the network mix aligned, matched and own colours
     instead of painting every pixel itself; ``tracked`` gives it the keyframes once more, warped along tracks through
-    the frames between; with ``inkless`` it sees and makes the paint under the lines, which are drawn over it
-    afterwards. No weights depend on how frames are sampled: by ``steps`` DDIM steps, and with ``mirrored`` once more in
-    the mirror, which has the same say.
+    the frames between, with ``judged`` also how like the frame that is; with ``inkless`` it sees and makes the paint
+    under the lines, which are drawn over it afterwards. No weights depend on how frames are sampled: by ``steps`` DDIM
+    steps, and with ``mirrored`` once more in the mirror, which has the same say.
     """
 
     widths: tuple[int, int, int, int] = (128, 256, 512, 832)
@@ -57,6 +57,7 @@ class OpdmSettings:
     matching: int = 0
     carried: bool = False
     tracked: bool = False
+    judged: bool = False
     inkless: bool = False
 
     @property
@@ -317,7 +318,7 @@ class Opdm(nn.Module):
         self.matcher = Matcher(settings.matching) if settings.matching else None
         image = lines + settings.references * reference * settings.aligned
         image += Matches.CHANNELS * fold * (self.matcher is not None)
-        image += settings.references * reference * settings.tracked
+        image += settings.references * (reference + settings.judged * fold) * settings.tracked
         warped = settings.references * (1 + settings.tracked)
         self.carriers = warped + (self.matcher is not None) if settings.carried else 0
         outside = (3 + (self.carriers + 1 if self.carriers else 0)) * fold
@@ -349,7 +350,8 @@ class Opdm(nn.Module):
             images.append(matches.picture(conditions.lines.shape[-2:]))
             candidates.append(images[-1][:, :3])
         if self.settings.tracked:
-            images.append(conditions.tracked.flatten(1, 2))
+            seen = conditions.tracked if self.settings.judged else conditions.tracked[:, :, :5]
+            images.append(seen.flatten(1, 2))
             candidates.extend(conditions.tracked[:, :, :3].unbind(1))
         carried = torch.stack(candidates, dim=1) if self.carriers else references[:, :0, :3]
         image = self._fold(torch.cat(images, dim=1))

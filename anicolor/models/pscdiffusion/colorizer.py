@@ -88,7 +88,7 @@ class PscColorizer(Colorizer):
         if request.tracks is None:
             flows = straight_flows(lines, known.images, known.drawn, self.flow)
         else:
-            flows = request.tracks.to(self.device)
+            flows = request.tracks[:, :, :2].to(self.device)
         warped = 2 * warp_references(known.images, known.drawn, lines, flows) - 1
         if self.settings.extracted:
             lines = restyle(lines, _STYLE)

@@ -48,7 +48,7 @@ class PscObjective(Objective[Example]):
             images, drawn = example.references, example.reference_lines
             *ends, at = example.places
             tracks = passage_tracks(example.drawings, at, ends, shipped()) if self.flow is None else None
-            flows = straight_flows(lines, images, drawn, self.flow) if tracks is None else tracks
+            flows = straight_flows(lines, images, drawn, self.flow) if tracks is None else tracks[:, :, :2]
         warped = warp_references(images, drawn, lines, flows)
         target, warped, *references = square(torch.cat((example.target[None], warped, images)), self.side, paper=False)
         lines = square(lines, self.side, paper=True)

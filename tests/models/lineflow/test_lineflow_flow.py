@@ -61,6 +61,26 @@ def test_it_is_surer_where_it_is_right() -> None:
     assert right[figure & sure].float().mean() > right[figure & ~sure].float().mean() + 0.2
 
 
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (37, 101)])
+def test_a_drawing_is_not_apart_from_itself(height: int, width: int) -> None:
+    torch.manual_seed(1)
+    flow = LineFlow(TINY[NAME])
+    drawing = flow.describe(torch.rand(2, 1, height, width).round())
+    still = torch.zeros(2, 2, height, width)
+    apart = flow.apart(drawing, drawing, still)
+    assert apart.shape == (2, 1, height, width)
+    assert apart.abs().max() < 1e-5
+    assert flow.apart(drawing, drawing, still + 9).mean() > 0.01
+
+
+def test_what_is_led_astray_is_further_apart() -> None:
+    flow, here, there = shipped(), page(80, 75), page(84, 75)
+    drawn, other = flow.describe(here), flow.describe(there)
+    right = torch.tensor([4.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, *here.shape[-2:])
+    apart = [flow.apart(drawn, other, way)[0, 0][ring(here)].mean() for way in (right, right + 6)]
+    assert apart[1] > 2 * apart[0]
+
+
 def test_weights_come_back_as_they_were(tmp_path) -> None:
     torch.manual_seed(3)
     flow = LineFlow(TINY[NAME])

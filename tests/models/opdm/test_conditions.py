@@ -5,49 +5,49 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from anicolor.models.opdm import conditions as module
-from anicolor.models.opdm.conditions import condition
+from anicolor.models.opdm.conditions import Conditions, condition
 
 H, W = 32, 64
 
 
-def scene(offs: tuple[float, float]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A frame, and two keyframes whose proximity on the right half is off by so much."""
+def found(apart: tuple[float, ...] | None) -> Conditions:
+    """Of a frame and two keyframes, black and white, whose right half is so little like the frame's."""
     fields = torch.rand(1, 1, H, W, generator=torch.Generator().manual_seed(0))
     structures = torch.cat([torch.ones_like(fields), fields], dim=1).repeat(2, 1, 1, 1)
-    for structure, off in zip(structures, offs, strict=True):
-        structure[1, :, W // 2 :] += off
-    colours = torch.zeros(2, 3, H, W)
-    colours[1] = 1
-    return torch.ones(1, 1, H, W), fields, colours, structures
+    colours = torch.stack([torch.zeros(3, H, W), torch.ones(3, H, W)])
+    tracks = None
+    if apart is not None:
+        tracks = torch.zeros(1, len(apart), 3, H, W)
+        tracks[0, :, 2, :, W // 2 :] = torch.tensor(apart)[:, None, None]
+        colours, structures = colours[-len(apart) :], structures[-len(apart) :]
+    return condition(torch.ones(1, 1, H, W), fields, colours, structures, None, tracks)
 
 
-def tracked(offs: tuple[float, float]) -> Tensor:
-    lines, fields, colours, structures = scene(offs)
-    return condition(lines, fields, colours, structures, None, torch.zeros(1, 2, 2, H, W)).tracked
+def colours(tracked: Tensor) -> tuple[Tensor, ...]:
+    return tracked[0, :, :3].unbind()
 
 
 def test_a_place_that_another_keyframe_shows_far_better_is_that_one_s() -> None:
-    first, second = tracked((0.0, 0.4))[0, :, :3]
+    tracked = found((0.1, 0.4)).tracked
+    first, second = colours(tracked)
     assert (first == -1).all()
-    assert (second[..., : W // 2 - 8] == 1).all()
-    assert (second[..., W // 2 + 8 :] == -1).all(), "the right half is shown by the first alone"
+    assert (second[..., : W // 2] == 1).all()
+    assert (second[..., W // 2 :] == -1).all(), "the right half is shown by the first alone"
+    assert torch.equal(tracked[0, 1, 5], tracked[0, 0, 5]), "so is how like the frame it is"
 
 
 def test_what_both_show_about_as_well_stays() -> None:
-    first, second = tracked((0.3, 0.4))[0, :, :3]
+    first, second = colours(found((0.3, 0.4)).tracked)
     assert (first == -1).all()
-    assert (second[..., W // 2 + 8 :] == 1).all()
+    assert (second == 1).all()
 
 
 def test_a_single_keyframe_stays() -> None:
-    lines, fields, colours, structures = scene((0.0, 0.4))
-    one = condition(lines, fields, colours[1:], structures[1:], None, torch.zeros(1, 1, 2, H, W)).tracked
-    assert torch.equal(one[:, :, :3], torch.ones(1, 1, 3, H, W))
+    (only,) = colours(found((0.4,)).tracked)
+    assert (only == 1).all()
 
 
-def test_without_tracks_nothing_is_exchanged() -> None:
-    lines, fields, colours, structures = scene((0.0, 0.4))
-    found = condition(lines, fields, colours, structures, None)
-    assert torch.equal(found.tracked, found.aligned)
-    assert 0 < module._FAR_CLOSER < 1
+def test_without_tracks_optical_flow_is_all_there_is() -> None:
+    made = found(None)
+    assert torch.equal(made.tracked[:, :, :5], made.aligned)
+    assert not made.tracked[:, :, 5].any()

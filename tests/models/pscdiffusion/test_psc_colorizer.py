@@ -76,7 +76,7 @@ def test_without_tracks_optical_flow_leads_to_the_references() -> None:
 def test_tracks_are_followed() -> None:
     made = colorizer()
     assert made.traits.tracked
-    still, moved = torch.zeros(2, 2, 2, SIDE, SIDE), torch.full((2, 2, 2, SIDE, SIDE), 4.0)
+    still, moved = torch.zeros(2, 2, 3, SIDE, SIDE), torch.full((2, 2, 3, SIDE, SIDE), 4.0)
     frames = [made.colorize(request(tracks=tracks), FrameNoise(0)).frames for tracks in (still, moved)]
     assert not torch.allclose(*frames, atol=1e-3)
 

@@ -4,8 +4,8 @@
     python benchmarks/papers.py --papers pscdiffusion-small  # one of them
     python benchmarks/papers.py --budget 200 --clips 2       # a first look
 
-The small forms have 1.8 (deepcolorization) to 5.8 million parameters (``anicolor models``). Each learns from as many
-examples: ``--budget`` optimizer steps of 8 drawn ones of 128 pixels, shared out among its stages as its recipe does.
+The small forms have 4.7 to 5.8 million parameters (``anicolor models``). Each learns from as many examples:
+``--budget`` optimizer steps of 8 drawn ones of 128 pixels, shared out among its stages as its recipe does.
 What they paint is scored as the networks make it (no finish, no steadying, no refiner), on drawn scenes of unseen
 seeds, inside the drawing, keyframes every 16th drawing and the last. Trainings lie in the folder ``--runs``; one that
 was stopped goes on. Rows that are not asked for stay as they are in papers.json; the table is written into

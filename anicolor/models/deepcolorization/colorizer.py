@@ -16,7 +16,7 @@ __all__ = ["PRESETS", "TINY", "DeepColorizer", "build"]
 
 PRESETS = {
     "deepcolorization": DeepSettings(),
-    "deepcolorization-small": DeepSettings(widths=(24, 48, 96), blocks=4, style=96),
+    "deepcolorization-small": DeepSettings(widths=(40, 80, 160), blocks=4, style=128),
 }
 
 TINY = {name: replace(preset, widths=(8, 8, 16), blocks=2, style=8) for name, preset in PRESETS.items()}

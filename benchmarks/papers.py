@@ -6,21 +6,34 @@
 
 The small forms have 4.7 to 5.8 million parameters (``anicolor models``). Each learns from as many examples:
 ``--budget`` optimizer steps of 8 drawn ones of 128 pixels, shared out among its stages as its recipe does.
+opdm-small and pscdiffusion-small also follow the keyframes by lineflow, which learned on other drawn scenes before.
 What they paint is scored as the networks make it (no finish, no steadying, no refiner), on drawn scenes of unseen
 seeds, inside the drawing, keyframes every 16th drawing and the last. Trainings lie in the folder ``--runs``; one that
 was stopped goes on. Rows that are not asked for stay as they are in papers.json; the table is written into
-docs/results.md. Seconds and memory a frame are of painting and scoring together: they are to be compared within one
-table, from one machine.
+docs/results.md. Seconds and memory are those of a process that paints the first of the scenes, reading and writing
+included (on a GPU: its memory): they are to be compared within one table, from one machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
+
+import torch
+
+from anicolor.data.clips import draw_clips
+from anicolor.data.synthetic import DrawnSettings
+from anicolor.models.device import pick_device
+from anicolor.models.weights import load_colorizer
+from anicolor.pipeline import Settings
+from anicolor.trials import paint_clip, spaced
 
 ROOT = Path(__file__).parents[1]
 SCORES = ROOT / "benchmarks" / "papers.json"
@@ -36,20 +49,13 @@ PAPERS = (
 )
 YARDSTICK = "copy"
 BATCH, SIDE = "8", "128"
+FRAMES = 33  # of a scene, as anicolor eval draws it
 COLUMNS = {
     "PSNR, dB": ("psnr", "rgb, inside the drawing", 1, "{:.2f}"),
     "SSIM": ("ssim", "gaussian 11, sigma 1.5, inside the drawing", 1, "{:.3f}"),
     "CDC": ("cdc", "strides 1, 2, 4, inside the drawing", 1000, "{:.2f}e-3"),
     "warp error[dis]": ("warp_error[dis]", "flow from truth, inside the drawing", 1000, "{:.2f}e-3"),
 }
-MEASURE = """
-import resource, runpy, sys
-sys.argv = ["anicolor", *sys.argv[1:]]
-try:
-    runpy.run_module("anicolor", run_name="__main__")
-finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
-"""
 
 
 def main() -> None:
@@ -59,63 +65,104 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=8, help="scenes to score")
     parser.add_argument("--runs", type=Path, default=Path("runs/papers"), help="folder of the trainings")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--cost", type=Path, help=argparse.SUPPRESS)  # the scene that a process of its own paints
     asked = parser.parse_args()
+    if asked.cost:
+        print(json.dumps(cost(asked.papers[0], asked)))
+        return
     for name in asked.papers:
-        weights = None if name == YARDSTICK else trained(name, asked)
-        row = {"model": name, "budget": asked.budget, **scored(name, weights, asked)}
+        row: dict[str, Any] = {
+            "model": name,
+            "budget": asked.budget,
+            **trained(name, asked),
+            **scored(name, asked),
+            **paid(name, asked),
+        }
         # Read only now: another run may have added its rows.
-        board = json.loads(SCORES.read_text()) if SCORES.exists() else {"schema_version": 1, "rows": []}
+        board: dict[str, Any] = {"schema_version": 1, "rows": []}
+        if SCORES.exists():
+            board = json.loads(SCORES.read_text())
         others = [other for other in board["rows"] if other["model"] != name]
         board["rows"] = sorted([*others, row], key=lambda r: (*PAPERS, YARDSTICK).index(r["model"]))
         SCORES.write_text(json.dumps(board, indent=2) + "\n")
         PAGE.write_text(with_table(PAGE.read_text(), board))
 
 
-def trained(name: str, asked: argparse.Namespace) -> Path:
-    """Return the best weights of a training on the budget, which is begun, gone on with, or found done."""
+def weights(name: str, asked: argparse.Namespace) -> Path | None:
+    """Return where the best weights of a training lie."""
+    return None if name == YARDSTICK else asked.runs / f"{name}-{asked.budget}" / "best.safetensors"
+
+
+def trained(name: str, asked: argparse.Namespace) -> dict[str, str]:
+    """Begin a training on the budget, go on with it or find it done; return its command."""
+    if name == YARDSTICK:
+        return {}
     folder = asked.runs / f"{name}-{asked.budget}"
-    command = ["train", name, "--out", str(folder), "--device", asked.device]
-    if (folder / "run.json").exists():
-        command.append("--resume")
-    else:
-        command += ["--budget", str(asked.budget), "--batch", BATCH, "--crop", SIDE]
-    subprocess.run([sys.executable, "-m", "anicolor", *command], check=True)
-    best: Path = folder / "best.safetensors"
-    return best
+    where = ["train", name, "--out", str(folder)]
+    begin = [*where, "--budget", str(asked.budget), "--batch", BATCH, "--crop", SIDE]
+    now = [*where, "--resume"] if (folder / "run.json").exists() else begin
+    subprocess.run([sys.executable, "-m", "anicolor", *now, "--device", asked.device], check=True)
+    return {"train": " ".join(["anicolor", *begin])}
 
 
-def scored(name: str, weights: Path | None, asked: argparse.Namespace) -> dict[str, Any]:
+def scored(name: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Return the scores of what the trained model paints, and the command that repeats them."""
     order = ["eval", "--model", name, "--data", "drawn", "--clips", str(asked.clips), "--mask", "drawing"]
     order += ["--finish", "raw", "--no-refine", "--psnr", "--ssim", "--cdc", "--warp-error", "--json"]
-    given = ["--device", asked.device, *(["--weights", str(weights)] if weights else [])]
-    command = [sys.executable, "-c", MEASURE, *order, *given]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    facts = json.loads(done.stdout)
-    found = {(row["metric"], row["variant"]): row for row in facts["metrics"]}
-    frames = sum(value is not None for value in found["psnr", COLUMNS["PSNR, dB"][1]]["frames"])
+    if (best := weights(name, asked)) is not None:
+        order += ["--weights", str(best)]
+    command = [sys.executable, "-m", "anicolor", *order, "--device", asked.device]
+    facts = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return {
         "command": " ".join(["anicolor", *order]),
-        "device": asked.device,
-        "seconds": round(facts["seconds"] / frames, 3),
-        "gib": round(int(done.stderr.split()[-1]) / 2**20, 2),
         "scores": [
-            {"metric": metric, "variant": variant, "mean": row["mean"], "truth": row["truth"]}
-            for (metric, variant), row in found.items()
+            {"metric": row["metric"], "variant": row["variant"], "mean": row["mean"], "truth": row["truth"]}
+            for row in facts["metrics"]
         ],
     }
 
 
+def paid(name: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Return what painting costs, measured in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="anicolor-papers-") as scratch:
+        command = [sys.executable, __file__, "--cost", scratch, "--papers", name, "--budget", str(asked.budget)]
+        command += ["--runs", str(asked.runs), "--device", asked.device]
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
+def cost(name: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Return the seconds a frame and the most GiB that painting the first scene takes, and on what."""
+    (clip,) = draw_clips(asked.cost, 1, DrawnSettings(frames=FRAMES, size=512))
+    colorizer = load_colorizer(name, weights(name, asked), str(pick_device(asked.device)))
+    keyframes = spaced(range(FRAMES), 16)
+    settings = Settings(finish="raw", steady=False)
+    start = time.monotonic()
+    for _ in paint_clip(clip, keyframes, colorizer, asked.cost / "painted", settings):
+        pass
+    seconds = time.monotonic() - start
+    if colorizer.device.type == "cuda":
+        device, held = torch.cuda.get_device_name(), torch.cuda.max_memory_allocated() / 2**30
+    else:
+        device = f"CPU, {torch.get_num_threads()} threads"
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"device": device, "seconds": round(seconds / (FRAMES - len(keyframes)), 3), "gib": round(held, 2)}
+
+
 def table(board: dict[str, Any]) -> str:
     """Return the table of all rows; the truth's own CDC and warp error come last."""
-    heads = ["", "steps", *COLUMNS, "seconds a frame", "GiB"]
+    heads = ["", "steps", *COLUMNS, "seconds a frame", "GiB", "on"]
     lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
     for row in board["rows"]:
         steps = "" if row["model"] == YARDSTICK else str(row["budget"])
-        cells = [f"`{row['model']}`", steps, *_cells(row, "mean"), f"{row['seconds']:.2f}", f"{row['gib']:.1f}"]
-        lines.append("| " + " | ".join(cells) + " |")
+        costs = f"{row['seconds']:.2f}", f"{row['gib']:.1f}", row["device"]
+        lines.append("| " + " | ".join([f"`{row['model']}`", steps, *_cells(row, "mean"), *costs]) + " |")
     if board["rows"]:
-        lines.append("| " + " | ".join(["*the truth itself*", "", *_cells(board["rows"][0], "truth"), "", ""]) + " |")
-    return "\n".join(lines) + "\n"
+        truth = ["*the truth itself*", "", *_cells(board["rows"][0], "truth"), "", "", ""]
+        lines.append("| " + " | ".join(truth) + " |")
+    orders = [row[kind] for row in board["rows"] for kind in ("train", "command") if kind in row]
+    return "\n".join([*lines, "", "The commands of the rows:", "", *(f"- `{order}`" for order in orders)]) + "\n"
 
 
 def with_table(page: str, board: dict[str, Any]) -> str:

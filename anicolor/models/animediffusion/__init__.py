@@ -12,6 +12,10 @@ What differs, and why:
   1): when a film is painted there is no true picture. Its published code does not tell the network which time step it
   is at in the inversion; ``timeless`` does the same.
 - ``animediffusion-small`` folds 2 x 2 pixels into channels and paints in 4 steps: what two CPU cores can train.
+- The two points that distort a copy lie where the published code has them and go as far, but in any direction, not
+  along the diagonal alone; what comes from outside the frame is paper, not black.
+- Gradients are clipped, the rate rises and falls, and the weights that are kept are a moving average: the loop of all
+  five papers. The paper keeps its rate.
 - No attention but in the bottleneck, as in the published configuration of 52.3 million parameters.
 - Its ``betas`` end with alpha bar at 0.0066: 8 % of the picture's amplitude is still there, and painting from pure
   noise begins a little off.

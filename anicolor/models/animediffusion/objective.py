@@ -20,7 +20,7 @@ from anicolor.models.windows import square
 __all__ = ["AnimeObjective", "NoiseObjective", "PictureObjective", "build_objective"]
 
 _WIDTHS = (0.3, 0.4, 0.5)  # section 5.1: sigma of XDoG
-_MIDDLES, _MOVED = ((0.3, 0.7), (0.3, 0.7)), 0.25  # of the frame: the published distortion
+_MIDDLES, _MOVED = ((0.3, 0.7), (0.3, 0.7)), 0.25  # of the frame: as far as the published distortion
 
 
 class AnimeObjective(Objective[Example]):

@@ -3,7 +3,7 @@
 Licence: Apache 2.0. Written from the paper alone; none of its authors' code is used. This is its colour transform
 network (sections 3.2 to 3.4).
 
-Where the paper is silent, this is chosen:
+Where the paper is silent, this is chosen, and the last three differ from it:
 
 - Widths of 64, 128 and 256 channels; the style is a vector of 256 numbers.
 - The masks m and n have all channels of the features that they select.
@@ -14,4 +14,7 @@ Where the paper is silent, this is chosen:
 - A generator wants its pictures to be taken for real (the non-saturating form of equation 10).
 - Equation 5 is a mean over K references.
 - Examples are whole frames, as large as fit into a square.
+- Lines are learned as they are drawn, in the styles of the data, and not as SketchKeras extracts them.
+- Gradients are clipped, the rates rise and fall, and the weights that are kept are a moving average.
+- The perceptual and the style loss need VGG's weights (``--vgg``): without them they are off, and a training says so.
 """

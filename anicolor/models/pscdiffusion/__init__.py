@@ -10,11 +10,13 @@ What differs, and why:
 - The time step is passed, and the network sees the warped reference: the published code ignores the one and shows a
   picture of the flow in place of the other, which explains its scores.
 - The report warps by a frozen correspondence network. ``pscdiffusion`` does if its weights are there. Else, and always
-  in ``pscdiffusion-small``, references follow tracks of optical flow through the drawings between; a training says so.
+  in ``pscdiffusion-small``, references follow ``tracks`` (lineflow's and optical flow's) through the drawings between;
+  a training says so.
 - "Progressive" patch shuffle: the report does not say over what. Patches of 32, 16 or 8 pixels are shuffled, or none,
   by chance for each example; when a film is painted nothing is shuffled.
 - Several references: their tokens lie side by side in the cross-attention, and each place of the warped picture comes
   from the one whose lines fit best.
+- Distorted copies, clipping, rate and moving average are as ``animediffusion`` has them.
 - No rate is given for the dropout of the residual blocks: there is none. CBAM lies in two blocks of each level of the
   decoder, which is what the count of table II comes to; which two is our choice. The projection of the reference's
   features to 64 numbers is in the total of table II, and in none of its rows.

@@ -148,5 +148,5 @@ def build(name: str, settings: dict[str, object] | None = None) -> PscColorizer:
     except InputError as error:
         if os.environ.get(PSC.variable):
             raise
-        return PscColorizer(preset, (f"references are warped by optical flow: {error}",))
+        return PscColorizer(preset, (f"references are warped along tracks: {error}",))
     return PscColorizer(replace(preset, flow="correspondence"))

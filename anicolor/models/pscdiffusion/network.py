@@ -25,10 +25,10 @@ class PscSettings:
     The denoiser has ``base`` channels, times ``multipliers`` at the levels, with ``blocks`` residual blocks at each;
     the reference U-Net has ``reference`` channels at first, and hands over ``tokens`` numbers of each place. Attention
     has ``heads``. ``flow``: how references are warped to the frame, by the ``correspondence`` network or by the
-    ``tracks`` of optical flow. With ``extracted``, lines are brought to XDoG's style before the network sees them; with
-    ``copies``, references in training are distorted copies of the frame. ``steps`` DDIM steps paint, from noise that
-    the warped reference is inverted to, or with ``inverted`` off from pure noise. ``patch`` folds ``patch x patch``
-    pixels into channels before the first layer of both.
+    ``tracks`` through the drawings between. With ``extracted``, lines are brought to XDoG's style before the network
+    sees them; with ``copies``, references in training are distorted copies of the frame. ``steps`` DDIM steps paint,
+    from noise that the warped reference is inverted to, or with ``inverted`` off from pure noise. ``patch`` folds
+    ``patch x patch`` pixels into channels before the first layer of both.
     """
 
     base: int = 64

@@ -11,7 +11,7 @@ from anicolor.diffusion.ddim import Schedule
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.lines.distance import proximity, without_ink
 from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
-from anicolor.models.opdm.conditions import Conditions, condition
+from anicolor.models.opdm.conditions import Between, Conditions, condition, moment, shifts
 from anicolor.models.opdm.network import KeyframeFeatures, Mixture, Opdm, OpdmSettings
 from anicolor.motion import DisFlow
 
@@ -32,7 +32,7 @@ PRESETS = {
         matching=64,
         carried=True,
         tracked=True,
-        judged=True,
+        between=True,
         inkless=True,
     ),
 }
@@ -117,7 +117,12 @@ class OpdmColorizer(Colorizer):
         tracks = request.tracks
         if tracks is not None:
             tracks = tracks.to(self.device)[:, [min(k, tracks.shape[1] - 1) for k in range(self.settings.references)]]
-        return condition(lines, proximity(lines), known.images, known.structures, self._flow, tracks)
+        between = None
+        if known.shifts is not None:
+            places = [reference.index for reference in known.given]
+            frames = range(request.first, request.first + len(lines))
+            between = Between(known.shifts, [moment(frame, places) for frame in frames])
+        return condition(lines, proximity(lines), known.images, known.structures, self._flow, tracks, between)
 
     def _keyframes(self, given: tuple[Reference, ...]) -> _Known:
         """Return what is known of the references, computed once for the same ones."""
@@ -130,7 +135,8 @@ class OpdmColorizer(Colorizer):
             structures = torch.cat((lines, proximity(lines)), dim=1)
             shown = (2 * images - 1)[None], structures[None]
             turned = self.network.remember(*(part.flip(-1) for part in shown)) if self.settings.mirrored else None
-            self._known = _Known(given, images, structures, self.network.remember(*shown), turned)
+            moved = shifts(images, self._flow) if self._flow is not None and self.settings.between else None
+            self._known = _Known(given, images, structures, self.network.remember(*shown), turned, moved)
         return self._known
 
 
@@ -144,6 +150,8 @@ class _Known:
     features: KeyframeFeatures
     turned: KeyframeFeatures | None
     """Those in the mirror, where they are asked for."""
+    shifts: Tensor | None
+    """How their colours move, where it is asked for."""
 
 
 def build(name: str, settings: dict[str, object] | None = None) -> OpdmColorizer:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from anicolor.lines.distance import apart
 from anicolor.motion import FlowEstimator, warp
 
-__all__ = ["Conditions", "condition"]
+__all__ = ["Between", "Conditions", "condition", "moment", "shifts"]
 
 _FAR_CLOSER = 0.5  # of how far its own are apart
+
+
+class Between(NamedTuple):
+    """What it takes to see what lies between keyframes."""
+
+    shifts: Tensor
+    """``[max(K - 1, 1), 2, 2, H, W]``, see ``shifts``."""
+    moments: Sequence[float]
+    """Of the T frames, see ``moment``."""
 
 
 class Conditions(NamedTuple):
@@ -33,9 +45,11 @@ class Conditions(NamedTuple):
     aligned: Tensor
     """``[B, K, 5, H, W]``: colours, lines and proximity of the references, warped by ``flows``."""
     tracked: Tensor
-    """``[B, K, 6, H, W]``: the same, warped by the tracks, and how little that is like the frame (0: just like it).
+    """``[B, K, 5, H, W]``: the same, warped by the tracks; places that another shows far better are that one's."""
+    between: Tensor
+    """``[B, 5, H, W]``: what lies between the two keyframes around the frame, by how their own colours move.
 
-    Places that another of the K shows far better are that one's.
+    Its colours, how far those of both are apart (0 to 1), and how far the lines of either are from the frame's.
     """
 
     def mirrored(self) -> Conditions:
@@ -51,12 +65,14 @@ def condition(
     structures: Tensor,
     flow: FlowEstimator | None,
     tracks: Tensor | None = None,
+    between: Between | None = None,
 ) -> Conditions:
     """Return the conditions of frames ``lines`` ``[T, 1, H, W]`` with proximity ``fields`` of the same shape.
 
     ``references`` are colours ``[K, 3, H, W]`` in [0, 1], ``structures`` their lines and proximity ``[K, 2, H, W]``;
     the same K references serve all frames. Without ``flow`` nothing is aligned: the flow is zero; without ``tracks``
-    ``[T, K, 3, H, W]`` (see ``passage_tracks``) the flow is all that the references are followed by.
+    ``[T, K, 3, H, W]`` (see ``passage_tracks``) the flow is all that the references are followed by; without
+    ``between`` nothing is said of what lies between them.
     """
     frames = len(lines)
     flows, aligned = [], []
@@ -68,10 +84,10 @@ def condition(
         aligned.append(warp(source, flows[-1]) if flow else source)
     every = pictures.expand(frames, -1, -1, -1, -1)
     straight = torch.stack(aligned, dim=1)
-    followed, apart = straight, torch.zeros_like(straight[:, :, :1])
+    followed = straight
     if tracks is not None:
-        ways, apart = tracks[:, :, :2], tracks[:, :, 2:]
-        followed = warp(every.flatten(0, 1), ways.flatten(0, 1)).view_as(every)
+        ways = tracks[:, :, :2].flatten(0, 1)
+        followed = _shown_better(warp(every.flatten(0, 1), ways).view_as(every), tracks[:, :, 2])
     return Conditions(
         lines=lines,
         proximity=fields,
@@ -79,16 +95,59 @@ def condition(
         reference_structure=every[:, :, 3:],
         flows=torch.stack(flows, dim=1),
         aligned=straight,
-        tracked=_shown_better(torch.cat([followed, apart], dim=2)),
+        tracked=followed,
+        between=torch.zeros_like(straight[:, 0]) if between is None else _interpolated(pictures, between, fields),
     )
 
 
-def _shown_better(tracked: Tensor) -> Tensor:
-    """Return ``tracked`` ``[T, K, 6, H, W]``, but where another of the K is far more like the frame, that one.
+def moment(at: int, places: Sequence[int]) -> float:
+    """Return where frame ``at`` lies among keyframes at ``places``, in time order: 1.5 is halfway from 1 to 2.
 
-    What moves in front of something shows in one keyframe what it hides in the other.
+    Before the first it is that one's 0, after the last that one's.
     """
-    apart = tracked[:, :, 5]
+    before = bisect_right(places, at) - 1
+    if before < 0 or before == len(places) - 1:
+        return float(max(before, 0))
+    return before + (at - places[before]) / (places[before + 1] - places[before])
+
+
+def shifts(references: Tensor, flow: FlowEstimator) -> Tensor:
+    """Return how the colours of keyframes ``[K, 3, H, W]`` move, in pixels: ``[max(K - 1, 1), 2, 2, H, W]``.
+
+    The flow from each to the next, and from there back; of a single one, to itself.
+    """
+    first, second = references[: max(len(references) - 1, 1)], references[min(1, len(references) - 1) :]
+    return torch.stack((flow.estimate(first, second), flow.estimate(second, first)), dim=1)
+
+
+def _interpolated(pictures: Tensor, between: Between, fields: Tensor) -> Tensor:
+    """Return what lies between ``pictures`` ``[K, 5, H, W]`` at the frames' moments, ``[T, 5, H, W]``.
+
+    Flows from a moment are those between the keyframes, in their share of the time (Jiang et al., Super SloMo, CVPR
+    2018, equation 4).
+    """
+    made = []
+    for time, field in zip(between.moments, fields, strict=True):
+        before = min(int(time), len(between.shifts) - 1)
+        share = time - before
+        onward, back = between.shifts[before]
+        ways = torch.stack((share**2 * back - share * (1 - share) * onward, (1 - share) ** 2 * onward))
+        ways[1] -= share * (1 - share) * back
+        carried = warp(pictures[[before, min(before + 1, len(pictures) - 1)]], ways)
+        first, second = carried[:, :3]
+        colours = (1 - share) * first + share * second
+        off = (first - second).abs().amax(dim=0, keepdim=True) / 2
+        lines = apart(field[None], carried[:, 4:]).amax(dim=0)
+        made.append(torch.cat((colours, off, lines)))
+    return torch.stack(made)
+
+
+def _shown_better(tracked: Tensor, apart: Tensor) -> Tensor:
+    """Return ``tracked`` ``[T, K, 5, H, W]``, but where another of the K is far less ``apart``, that one.
+
+    What moves in front of something shows in one keyframe what it hides in the other. ``apart`` ``[T, K, H, W]`` is how
+    little what the tracks lead to is like the frame.
+    """
     least, best = apart.min(dim=1, keepdim=True)
     better = tracked.gather(1, best[:, :, None].expand(-1, -1, tracked.shape[2], -1, -1))
     return torch.where((least < _FAR_CLOSER * apart)[:, :, None], better, tracked)

@@ -25,6 +25,7 @@ __all__ = ["Guidance", "KeyframeFeatures", "Mixture", "Opdm", "OpdmSettings"]
 
 _ALIKE = 0.1  # of [-1, 1] in each channel: nearer than this is the same colour
 _AGREED = 0.7  # of the votes
+_BETWEEN = 5  # channels of what lies between keyframes
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class OpdmSettings:
     between the line art, to every branch and to the image-level input; ``matching`` is the width of the
     explicit line-to-line matching (0: none); ``carried`` lets the network mix aligned, matched and own colours
     instead of painting every pixel itself; ``tracked`` gives it the keyframes once more, warped along tracks through
-    the frames between, with ``judged`` also how like the frame that is; with ``inkless`` it sees and makes the paint
-    under the lines, which are drawn over it afterwards. No weights depend on how frames are sampled: by ``steps`` DDIM
-    steps, and with ``mirrored`` once more in the mirror, which has the same say.
+    the frames between; ``between`` shows it what lies between them by how their own colours move; with ``inkless`` it
+    sees and makes the paint under the lines, which are drawn over it afterwards. No weights depend on how frames are
+    sampled: by ``steps`` DDIM steps, and with ``mirrored`` once more in the mirror, which has the same say.
     """
 
     widths: tuple[int, int, int, int] = (128, 256, 512, 832)
@@ -57,7 +58,7 @@ class OpdmSettings:
     matching: int = 0
     carried: bool = False
     tracked: bool = False
-    judged: bool = False
+    between: bool = False
     inkless: bool = False
 
     @property
@@ -69,7 +70,7 @@ class OpdmSettings:
     @property
     def needs_flow(self) -> bool:
         """Whether optical flow from the frame to its references is read at all."""
-        return self.aligned or bool(self.matching)
+        return self.aligned or bool(self.matching) or self.between
 
     @property
     def structure_channels(self) -> int:
@@ -318,8 +319,8 @@ class Opdm(nn.Module):
         self.matcher = Matcher(settings.matching) if settings.matching else None
         image = lines + settings.references * reference * settings.aligned
         image += Matches.CHANNELS * fold * (self.matcher is not None)
-        image += settings.references * (reference + settings.judged * fold) * settings.tracked
-        warped = settings.references * (1 + settings.tracked)
+        image += settings.references * reference * settings.tracked + _BETWEEN * fold * settings.between
+        warped = settings.references * (1 + settings.tracked) + settings.between
         self.carriers = warped + (self.matcher is not None) if settings.carried else 0
         outside = (3 + (self.carriers + 1 if self.carriers else 0)) * fold
         self.unet = DenoisingUNet(3 * fold + image, outside, settings.widths, settings.blocks)
@@ -350,9 +351,11 @@ class Opdm(nn.Module):
             images.append(matches.picture(conditions.lines.shape[-2:]))
             candidates.append(images[-1][:, :3])
         if self.settings.tracked:
-            seen = conditions.tracked if self.settings.judged else conditions.tracked[:, :, :5]
-            images.append(seen.flatten(1, 2))
+            images.append(conditions.tracked.flatten(1, 2))
             candidates.extend(conditions.tracked[:, :, :3].unbind(1))
+        if self.settings.between:
+            images.append(conditions.between)
+            candidates.append(conditions.between[:, :3])
         carried = torch.stack(candidates, dim=1) if self.carriers else references[:, :0, :3]
         image = self._fold(torch.cat(images, dim=1))
         return Guidance(image, features, tuple(offsets), carried, matches)

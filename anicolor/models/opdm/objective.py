@@ -20,7 +20,7 @@ from anicolor.lines.distance import ink, proximity
 from anicolor.models.lineflow.flow import shipped
 from anicolor.models.objective import Batch, Objective, Turn
 from anicolor.models.opdm.colorizer import OpdmColorizer
-from anicolor.models.opdm.conditions import Conditions, condition
+from anicolor.models.opdm.conditions import Between, Conditions, condition, moment, shifts
 from anicolor.models.opdm.matching import fill_colours
 from anicolor.models.opdm.network import Opdm
 from anicolor.models.tracks import passage_tracks
@@ -57,7 +57,10 @@ class _OpdmObjective(Objective[Example]):
         tracks = passage_tracks(example.drawings, at, ends, shipped(), _HOPS) if settings.tracked else None
         inkless = settings.inkless
         references = example.reference_paint if inkless else example.references
-        whole = condition(lines, proximity(lines), references, structures, flow, tracks)
+        between = None
+        if flow is not None and settings.between:
+            between = Between(shifts(references, flow), [moment(at, ends)])
+        whole = condition(lines, proximity(lines), references, structures, flow, tracks, between)
         rows, columns = crop(ink(lines)[0, 0].numpy(), self.side, rng)
         row = {name: value[0, ..., rows, columns].clone() for name, value in whole._asdict().items()}
         target = example.paint if inkless else example.target

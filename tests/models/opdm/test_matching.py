@@ -31,7 +31,8 @@ def shifted_scene(dx: int, height: int = H, width: int = W) -> Conditions:
         reference_structure=structure,
         flows=torch.zeros(1, 2, 2, height, width),
         aligned=torch.zeros(1, 2, 5, height, width),
-        tracked=torch.zeros(1, 2, 6, height, width),
+        tracked=torch.zeros(1, 2, 5, height, width),
+        between=torch.zeros(1, 5, height, width),
     )
 
 

@@ -27,7 +27,8 @@ def conditions(settings: OpdmSettings, height: int = 32, width: int = 48) -> Con
         reference_structure=torch.rand(1, k, 2, height, width, generator=draw),
         flows=torch.zeros(1, k, 2, height, width),
         aligned=torch.rand(1, k, 5, height, width, generator=draw),
-        tracked=torch.rand(1, k, 6, height, width, generator=draw),
+        tracked=torch.rand(1, k, 5, height, width, generator=draw),
+        between=torch.rand(1, 5, height, width, generator=draw),
     )
 
 

@@ -5,6 +5,7 @@ import sys
 from dataclasses import asdict, replace
 
 import pytest
+import torch
 
 from anicolor.errors import InputError
 from anicolor.models.catalog import CATALOG, DEFAULT, Entry, entry
@@ -51,6 +52,33 @@ def test_every_model_that_learns_can_be_trained(known: Entry) -> None:
         assert row.side % part.PRESETS[known.name].size_multiple == 0
         assert min(row.steps, row.batch, row.rate) > 0
         assert row.section
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("opdm", 10),
+        ("animediffusion", 10),
+        ("animediffusion-small", 4),
+        ("pscdiffusion", 10),
+        ("pscdiffusion-small", 4),
+    ],
+)
+def test_as_many_steps_paint_as_were_unrolled_in_training(name: str, steps: int) -> None:
+    assert entry(name).part("colorizer").PRESETS[name].steps == steps
+    assert [row.unroll for row in recipes(name)] == [0, steps, steps]
+
+
+def test_the_small_forms_are_of_about_one_size() -> None:
+    pytest.importorskip("transformers")
+    sizes = []
+    for known in CATALOG:
+        if known.name.endswith("-small"):
+            with torch.device("meta"):
+                networks = known.part("colorizer").build(known.name).networks
+            sizes.append(sum(p.numel() for network in networks.values() for p in network.parameters()))
+    assert len(sizes) == 5
+    assert max(sizes) <= 1.3 * min(sizes)
 
 
 @UNLEARNED

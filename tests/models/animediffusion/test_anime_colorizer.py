@@ -11,7 +11,7 @@ from anicolor.data.clips import DrawnClips
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.lines.xdog import XDoG, xdog
 from anicolor.models.animediffusion import objective as module
-from anicolor.models.animediffusion.colorizer import TINY, AnimeColorizer
+from anicolor.models.animediffusion.colorizer import PRESETS, TINY, AnimeColorizer
 from anicolor.models.animediffusion.network import AnimeSettings
 from anicolor.models.animediffusion.objective import NoiseObjective, PictureObjective
 from anicolor.models.colorizer import Reference, Request
@@ -49,6 +49,14 @@ def test_noise_belongs_to_the_frame(changes: dict[str, object]) -> None:
     assert torch.equal(one, again)
     assert not torch.allclose(one, other, atol=1e-4)
     assert not torch.allclose(one, made.colorize(request(1), FrameNoise(3)).frames, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "steps"), [("animediffusion", 10), ("animediffusion-small", 4)])
+def test_as_many_steps_lead_to_noise_as_back(name: str, steps: int) -> None:
+    made, calls = colorizer(steps=PRESETS[name].steps), []
+    made.network.register_forward_hook(lambda *_: calls.append(1))
+    made.colorize(request(), FrameNoise(0))
+    assert len(calls) == 2 * steps
 
 
 def test_the_published_inversion_is_told_no_time() -> None:
@@ -106,6 +114,16 @@ def test_gradients_go_through_all_steps_and_none_through_the_inversion(inverted:
     turn.loss.backward()
     assert graded == [False] * 3 * inverted + [True] * 3
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in made.network.parameters())
+
+
+@pytest.mark.parametrize(("timeless", "upwards"), [(False, [0, 6, 12]), (True, [0, 0, 0])])
+def test_training_inverts_as_painting_does(timeless: bool, upwards: list[int]) -> None:
+    made = colorizer(timeless=timeless)
+    told: list[int] = []
+    made.network.register_forward_pre_hook(lambda _, given: told.append(int(given[1])))
+    (row,) = rows(made.settings, 1)
+    next(PictureObjective(made, SIDE, 3).turns({name: value[None] for name, value in row.items()}))
+    assert told == [*upwards, 19, 12, 6]
 
 
 def test_lines_are_extracted_in_whole_precision() -> None:

@@ -1,5 +1,6 @@
 """ColorizeDiffusion's networks: their published sizes, and what reaches what."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -59,6 +60,24 @@ def test_shapes_at_every_level() -> None:
     assert [tuple(feature.shape[1:]) for feature in features] == levels
     up = [(1280, 16, 16), (1280, 32, 32), (640, 64, 64), (320, 64, 64)]
     assert seen == [*levels[1:], levels[-1], *up]
+
+
+@pytest.mark.parametrize(
+    ("name", "last", "known"),
+    [
+        ("colorizediffusion", 0.012, (0.99915, 0.276333, 0.00466010)),  # Stable Diffusion 2.1's
+        ("colorizediffusion-small", 0.02, (0.99915, 0.168906, 0.000230013)),
+    ],
+)
+def test_how_much_of_a_picture_each_schedule_leaves(name: str, last: float, known: tuple[float, ...]) -> None:
+    first = 0.00085
+    betas = [(first**0.5 + t / 999 * (last**0.5 - first**0.5)) ** 2 for t in range(1000)]
+    bars = whole(name).schedule.scheduler().alphas_cumprod
+    assert len(bars) == 1000
+    for t, expected in zip((0, 500, 999), known, strict=True):
+        by_hand = math.prod(1 - beta for beta in betas[: t + 1])
+        assert by_hand == pytest.approx(expected, rel=1e-5)
+        assert bars[t].item() == pytest.approx(by_hand, rel=1e-4)
 
 
 @pytest.mark.parametrize(("widths", "expected"), [((320, 640, 1280), 32), ((64, 96), 16), ((8, 12), 2), ((8,), 4)])

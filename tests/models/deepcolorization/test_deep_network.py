@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -61,6 +63,65 @@ def test_the_layers_are_those_of_section_3_5() -> None:
     assert 9.5e6 < count < 28.9e6, "as ports of the paper have"
 
 
+def test_parameters_part_by_part() -> None:
+    """Counted here, so that no change goes unseen: the paper gives none."""
+    with torch.device("meta"):
+        network, discriminator = ColourTransform(PRESETS["deepcolorization"]), Discriminator()
+    counts = {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
+    assert counts == {
+        "lines": 659_392,
+        "fields": 659_392,
+        "colours": 665_664,
+        "embedder": 1_551_552,
+        "similarity": 2_392_864,
+        "affine": 2_171_136,
+        "middle": 9_437_184,
+        "decoder": 1_070_787,
+        "see_similar": 6_915,
+        "see_middle": 6_915,
+    }
+    assert sum(counts.values()) == 18_621_801
+    assert sum(p.numel() for p in discriminator.parameters()) == 2_762_177
+
+
+def test_shapes_at_every_level() -> None:
+    seen: dict[str, list[tuple[int, ...]]] = defaultdict(list)
+    with torch.device("meta"):
+        network = ColourTransform(PRESETS["deepcolorization"])
+        discriminator = Discriminator(network.width)
+        parts = {name: getattr(network, name)[2::3] for name in ("lines", "fields", "colours")}
+        parts |= {
+            "embedder": network.embedder[::2],
+            "similarity": [network.similarity],
+            "middle": network.middle,
+            "decoder": convolutions(network.decoder),
+            "discriminator": convolutions(discriminator),
+        }
+        for name, layers in parts.items():
+            for layer in layers:
+                layer.register_forward_hook(lambda _m, _g, made, name=name: seen[name].append(tuple(made.shape[1:])))
+        lines, colours = torch.zeros(1, 2, 1, 256, 384), torch.zeros(1, 2, 3, 256, 384)
+        memory = network.remember(lines, lines, colours)
+        assert memory.structures.shape == memory.colours.shape == (1, 2, 256, 64, 96)
+        assert memory.style.shape == (1, 256)
+        made = network(lines[:, 0], lines[:, 0], memory)
+        assert made.picture.shape == (1, 3, 256, 384)
+        assert made.similar.shape == made.middle.shape == (1, 3, 64, 96)
+        discriminator(torch.cat((lines[:, 0], made.picture), dim=1))
+    levels = [(64, 256, 384), (128, 128, 192), (256, 64, 96)]
+    references_then_frame = [*levels, *levels]
+    assert seen == {
+        "lines": levels,
+        "fields": references_then_frame,
+        "colours": levels,
+        "embedder": [(64, 128, 192), (128, 64, 96), (256, 32, 48), (256, 16, 24), (256, 8, 12)],
+        "similarity": levels[-1:],
+        "middle": 8 * levels[-1:],
+        "decoder": [(128, 128, 192), (64, 256, 384), (64, 256, 384), (3, 256, 384)],
+        "discriminator": [(64, 128, 192), (128, 64, 96), (256, 32, 48), (512, 16, 24), (1, 16, 24)],
+    }
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_any_number_of_references(network: ColourTransform, count: int) -> None:
     memory = network.remember(*references(count))
@@ -70,6 +131,15 @@ def test_any_number_of_references(network: ColourTransform, count: int) -> None:
     assert made.picture.shape == (1, 3, HEIGHT, WIDTH)
     assert made.similar.shape == made.middle.shape == (1, 3, HEIGHT // 4, WIDTH // 4)
     assert all(part.abs().max() <= 1 for part in made)
+
+
+def test_each_of_a_batch_has_its_own_references(network: ColourTransform) -> None:
+    alone = [network.remember(*references(3, seed)) for seed in (0, 1)]
+    both = network.remember(*(torch.cat(parts) for parts in zip(references(3, 0), references(3, 1), strict=True)))
+    pictures = network(*(part.expand(2, -1, -1, -1) for part in target()), both).picture
+    for picture, memory in zip(pictures, alone, strict=True):
+        assert torch.allclose(picture, network(*target(), memory).picture[0], atol=1e-5)
+    assert not torch.allclose(*pictures, atol=1e-3)
 
 
 def test_their_order_says_nothing(network: ColourTransform) -> None:

@@ -1,5 +1,6 @@
 """The network has the paper's sizes and parts."""
 
+from collections import defaultdict
 from dataclasses import replace
 
 import pytest
@@ -36,6 +37,45 @@ def test_the_paper_s_network_has_the_paper_s_size() -> None:
     whole = parameters(PRESETS["opdm"])
     assert whole == pytest.approx(205.58e6, rel=0.02)
     assert whole - parameters(replace(PRESETS["opdm"], references=1)) == pytest.approx(0.58e6, abs=0.1e6)
+
+
+def test_shapes_at_every_level() -> None:
+    settings, seen = PRESETS["opdm"], defaultdict(list)
+    with torch.device("meta"):
+        network = Opdm(settings)
+    unet, estimator = network.unet, network.adapter.estimators[1]
+    parts = {
+        "reference": network.encoder.levels,
+        "lines of the estimator": (estimator.lines.stem, *estimator.lines.down),
+        "its reference": (estimator.reference.stem, *estimator.reference.down),
+        "its offsets": estimator.levels,
+        "adapter": network.adapter.align,
+        "down": [blocks[-1] for blocks in unet.down],
+        "middle": [unet.middle],
+        "up": [blocks[-1] for blocks in unet.up],
+        "shrink": unet.shrink,
+    }
+    for name, layers in parts.items():
+        for layer in layers:
+            layer.register_forward_hook(lambda _m, _g, made, name=name: seen[name].append(tuple(made.shape[1:])))
+    given = Conditions(*(part.to("meta") for part in conditions(settings, 224, 320)))
+    guidance, noisy = network.guide(given), torch.zeros(1, 3, 224, 320, device="meta")
+    assert network(noisy, torch.zeros(1, device="meta"), guidance).shape == noisy.shape
+    sizes = [(224, 320), (112, 160), (56, 80), (28, 40)]
+    levels = [(width, *size) for width, size in zip((128, 256, 512, 832), sizes, strict=True)]
+    assert [tuple(features.shape[1:]) for features in guidance.features] == levels
+    assert [tuple(offsets.shape[1:]) for offsets in guidance.offsets] == [(100, *size) for size in sizes]
+    assert seen == {
+        "reference": levels,
+        "lines of the estimator": [(52, *size) for size in sizes],
+        "its reference": [(52, *size) for size in sizes],
+        "its offsets": [(50, *size) for size in sizes],
+        "adapter": levels,
+        "down": levels,
+        "middle": levels[-1:],
+        "up": levels[::-1],
+        "shrink": [(512, 28, 40), (256, 56, 80), (128, 112, 160), (128, 224, 320)],
+    }
 
 
 def test_the_paper_s_network_has_no_additions() -> None:

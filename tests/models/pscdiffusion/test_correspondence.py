@@ -1,5 +1,6 @@
 """The frozen correspondence network, on weights that the test makes in the published form."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet101
 
 from anicolor.errors import AnicolorError
+from anicolor.models.pscdiffusion.colorizer import PRESETS, TINY, build
 from anicolor.models.pscdiffusion.correspondence import CorrespondenceFlow, Encoder, WarpEstimator, correlations
 
 
@@ -59,6 +61,22 @@ def test_the_published_file_is_loaded_and_finds_a_flow(weights: Path, monkeypatc
     assert found.shape == (2, 2, 40, 72)
     assert found.isfinite().all()
     assert not torch.allclose(found[0], flow.estimate(lines[:1], 1 - picture[:1])[0], atol=1e-4)
+
+
+def test_the_published_form_chooses_it_and_the_small_one_never_does(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANICOLOR_PSC", str(weights))
+    for name, tiny in TINY.items():
+        monkeypatch.setitem(PRESETS, name, tiny)
+    made, small = build("pscdiffusion"), build("pscdiffusion-small")
+    assert isinstance(made.flow, CorrespondenceFlow)
+    assert made.settings == replace(TINY["pscdiffusion"], flow="correspondence")
+    assert made.frozen == {"encoder": made.flow.encoder, "estimator": made.flow.estimator}
+    assert not made.traits.tracked
+    assert not made.remarks
+    assert small.flow is None
+    assert small.settings == TINY["pscdiffusion-small"]
 
 
 def test_an_estimator_that_sees_nothing_leaves_everything_where_it_is(weights: Path) -> None:

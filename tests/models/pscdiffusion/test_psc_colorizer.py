@@ -11,12 +11,16 @@ from torch import Tensor
 from anicolor.data.clips import DrawnClips
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import InputError
+from anicolor.lines.xdog import XDoG, xdog
 from anicolor.models.colorizer import Reference, Request
+from anicolor.models.pscdiffusion import colorizer as painting
 from anicolor.models.pscdiffusion import objective as module
 from anicolor.models.pscdiffusion.colorizer import PRESETS, TINY, PscColorizer, build
 from anicolor.models.pscdiffusion.network import PscSettings
 from anicolor.models.pscdiffusion.objective import NoiseObjective, PictureObjective, patch_shuffle
 from anicolor.models.pscdiffusion.warping import straight_flows, warp_references
+from anicolor.models.windows import paint
+from anicolor.motion import FlowEstimator
 
 SIDE = 16
 
@@ -79,6 +83,77 @@ def test_tracks_are_followed() -> None:
     still, moved = torch.zeros(2, 2, 3, SIDE, SIDE), torch.full((2, 2, 3, SIDE, SIDE), 4.0)
     frames = [made.colorize(request(tracks=tracks), FrameNoise(0)).frames for tracks in (still, moved)]
     assert not torch.allclose(*frames, atol=1e-3)
+
+
+class Moved(FlowEstimator):
+    """Stands for the correspondence network: what it is shown lies four pixels off."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[Tensor, Tensor]] = []
+
+    def estimate(self, target: Tensor, source: Tensor) -> Tensor:
+        self.shown.append((target, source))
+        return torch.full((len(target), 2, *target.shape[-2:]), 4.0)
+
+
+def test_the_correspondence_network_leads_from_lines_to_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(painting, "CorrespondenceFlow", Moved)
+    made, asked = colorizer(flow="correspondence"), request()
+    frames = made.colorize(asked, FrameNoise(0)).frames
+    tracks = torch.full((2, 2, 3, SIDE, SIDE), 4.0)
+    assert torch.equal(frames, colorizer().colorize(request(tracks=tracks), FrameNoise(0)).frames)
+    assert not torch.allclose(frames, colorizer().colorize(asked, FrameNoise(0)).frames, atol=1e-3)
+    assert isinstance(made.flow, Moved)
+    for reference, (lines, pictures) in zip(asked.references, made.flow.shown, strict=True):
+        assert torch.equal(lines, asked.lines)
+        assert torch.equal(pictures, reference.image.expand(2, -1, -1, -1))
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_training_asks_the_correspondence_network_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(painting, "CorrespondenceFlow", Moved)
+    objective = NoiseObjective(PscColorizer(replace(TINY[name], flow="correspondence")), 64)
+    objective.prepare(DrawnClips(sizes=(64, 64)).example(0, 0), np.random.default_rng(0))
+    assert isinstance(objective.flow, Moved)
+    assert len(objective.flow.shown) == 2, "once for each reference"
+
+
+def test_given_lines_are_brought_to_the_style_that_was_trained() -> None:
+    seen: list[Tensor] = []
+    for extracted in (False, True):
+        made = colorizer(extracted=extracted)
+        made.denoiser.register_forward_pre_hook(lambda _, given: seen.append(given[2]))
+        made.colorize(request(), FrameNoise(0), steps=1)
+    lines = request().lines
+    assert torch.equal(seen[0], 2 * lines - 1)
+    assert torch.equal(seen[-1], 2 * xdog(lines.expand(-1, 3, -1, -1), XDoG(sigma=0.3)) - 1)
+
+
+@pytest.mark.parametrize(("name", "steps"), [("pscdiffusion", 10), ("pscdiffusion-small", 4)])
+def test_as_many_steps_lead_to_noise_as_back(name: str, steps: int) -> None:
+    made, calls = colorizer(steps=PRESETS[name].steps), []
+    made.denoiser.register_forward_hook(lambda *_: calls.append(1))
+    made.colorize(request(), FrameNoise(0))
+    assert len(calls) == 2 * steps
+
+
+def test_three_keyframes_have_their_say_in_any_batch() -> None:
+    made, seen, draw = colorizer(references=3), [], torch.Generator().manual_seed(0)
+    made.denoiser.register_forward_pre_hook(lambda _, given: seen.append(tuple(given[4].shape[:2])))
+    images, lines = torch.rand(3, 3, SIDE, SIDE, generator=draw), torch.rand(7, 1, SIDE, SIDE, generator=draw)
+    given = {index: Reference(index, image, lines[index]) for index, image in zip((0, 3, 6), images, strict=True)}
+
+    def painted(references: dict[int, Reference], batch: int = 2) -> Tensor:
+        shot = paint(made, 4, lambda r: lines[r.start : r.stop], references, FrameNoise(0), batch=batch)
+        return torch.cat([colours.frames for _, colours in shot])
+
+    frames = painted(given)
+    assert frames.shape == (2, 3, SIDE, SIDE)
+    assert torch.allclose(painted(given, batch=1), frames, atol=1e-5)
+    assert set(seen) == {(2, 3), (1, 3)}, "features of all three"
+    for index, reference in given.items():
+        other = painted({**given, index: replace(reference, image=1 - reference.image)})
+        assert not torch.allclose(other, frames, atol=1e-3), index
 
 
 def test_a_warped_reference_is_inverted_and_needs_no_noise() -> None:

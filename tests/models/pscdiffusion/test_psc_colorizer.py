@@ -254,7 +254,7 @@ def test_without_the_correspondence_weights_a_new_one_says_what_it_does(
         build("pscdiffusion")
     monkeypatch.delenv("ANICOLOR_PSC")
     (remark,) = made.remarks
-    assert "optical flow" in remark
+    assert "along tracks" in remark
     assert "psc_resnet101.pth.tar" in remark
     with pytest.raises(
         InputError, match=r"psc_resnet101\.pth\.tar: no such file.*name it in ANICOLOR_PSC, or put it into"

@@ -146,7 +146,7 @@ def cost(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     if colorizer.device.type == "cuda":
         device, held = torch.cuda.get_device_name(), torch.cuda.max_memory_allocated() / 2**30
     else:
-        device = f"CPU, {torch.get_num_threads()} threads"
+        device = f"CPU, threads: {torch.get_num_threads()}"
         held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"device": device, "seconds": round(seconds / (FRAMES - len(keyframes)), 3), "gib": round(held, 2)}
 

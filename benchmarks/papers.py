@@ -9,10 +9,10 @@ The small forms have 4.7 to 5.8 million parameters (``anicolor models``). Each l
 opdm-small and pscdiffusion-small also follow the keyframes by lineflow, which learned on other drawn scenes before.
 What they paint is scored as the networks make it (no finish, no steadying, no refiner), on drawn scenes of unseen
 seeds, keyframes every 16th drawing and the last, whole frames: inside the drawing would be, for each, where it painted
-anything, and noise on the paper would make more of it. Trainings lie in the folder ``--runs``; one that
-was stopped goes on. Rows that are not asked for stay as they are in papers.json; the table is written into
-docs/results.md. Seconds and memory are those of a process that paints the first of the scenes, reading and writing
-included (on a GPU: its memory): they are to be compared within one table, from one machine.
+anything, and noise on the paper would make more of it. Trainings lie in the folder ``--runs``; one that was stopped
+goes on. Rows that are not asked for stay as they are in papers.json; the table is written into docs/results.md. Seconds
+and memory are those of a process that paints the first of the scenes, reading and writing included (on a GPU: its
+memory): they are to be compared within one table, from one machine.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from anicolor.motion import DisFlow, joined
 
 __all__ = ["GapTracks", "passage_tracks"]
 
-_FAR_CLOSER = 0.5
+_FAR_CLOSER = 0.5  # of how little alike what is followed is: optical flow's straight way must be as good as that
 _REACH = 64  # frames: further from a keyframe memory would grow with the shot
 
 
@@ -113,12 +113,11 @@ class _Track:
         straight = self._classical.estimate(drawing.field, self._keyframe.field)
         ways = torch.stack([led, found, straight])
         apart = torch.stack([self._flow.apart(drawing, self._keyframe, way) for way in ways])
-        apart[2] /= _FAR_CLOSER
-        least, best = apart.min(dim=0)
-        self._track = ways.gather(0, best[None].expand(1, -1, 2, -1, -1))[0]
-        self._neighbour = drawing
-        least = torch.where(best == 2, least * _FAR_CLOSER, least)
-        return torch.cat([self._track, least], dim=1)
+        handicaps = apart.new_tensor([1, 1, 1 / _FAR_CLOSER]).view(3, 1, 1, 1, 1)
+        best = (apart * handicaps).argmin(dim=0, keepdim=True)
+        chosen = torch.cat([ways, apart], dim=2).gather(0, best.expand(-1, -1, 3, -1, -1))[0]
+        self._track, self._neighbour = chosen[:, :2], drawing
+        return chosen
 
 
 def _straight(flow: LineFlow, drawing: Drawing, keyframe: Drawing) -> Tensor:

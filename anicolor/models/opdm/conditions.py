@@ -14,7 +14,7 @@ from anicolor.motion import FlowEstimator, warp
 
 __all__ = ["Between", "Conditions", "condition", "moment", "shifts"]
 
-_FAR_CLOSER = 0.5  # of how far its own are apart
+_FAR_CLOSER = 0.5  # of how little its own is like the frame
 
 
 class Between(NamedTuple):
@@ -131,9 +131,9 @@ def _interpolated(pictures: Tensor, between: Between, fields: Tensor) -> Tensor:
         before = min(int(time), len(between.shifts) - 1)
         share = time - before
         onward, back = between.shifts[before]
-        ways = torch.stack((share**2 * back - share * (1 - share) * onward, (1 - share) ** 2 * onward))
-        ways[1] -= share * (1 - share) * back
-        carried = warp(pictures[[before, min(before + 1, len(pictures) - 1)]], ways)
+        mixed = share * (1 - share)
+        ways = share**2 * back - mixed * onward, (1 - share) ** 2 * onward - mixed * back
+        carried = warp(pictures[[before, min(before + 1, len(pictures) - 1)]], torch.stack(ways))
         first, second = carried[:, :3]
         colours = (1 - share) * first + share * second
         off = (first - second).abs().amax(dim=0, keepdim=True) / 2
@@ -142,12 +142,12 @@ def _interpolated(pictures: Tensor, between: Between, fields: Tensor) -> Tensor:
     return torch.stack(made)
 
 
-def _shown_better(tracked: Tensor, apart: Tensor) -> Tensor:
-    """Return ``tracked`` ``[T, K, 5, H, W]``, but where another of the K is far less ``apart``, that one.
+def _shown_better(tracked: Tensor, unlike: Tensor) -> Tensor:
+    """Return ``tracked`` ``[T, K, 5, H, W]``, but where another of the K is far less ``unlike`` the frame, that one.
 
-    What moves in front of something shows in one keyframe what it hides in the other. ``apart`` ``[T, K, H, W]`` is how
-    little what the tracks lead to is like the frame.
+    What moves in front of something shows in one keyframe what it hides in the other. ``unlike`` is ``[T, K, H, W]``,
+    as tracks say it.
     """
-    least, best = apart.min(dim=1, keepdim=True)
+    least, best = unlike.min(dim=1, keepdim=True)
     better = tracked.gather(1, best[:, :, None].expand(-1, -1, tracked.shape[2], -1, -1))
-    return torch.where((least < _FAR_CLOSER * apart)[:, :, None], better, tracked)
+    return torch.where((least < _FAR_CLOSER * unlike)[:, :, None], better, tracked)

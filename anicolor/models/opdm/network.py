@@ -69,7 +69,7 @@ class OpdmSettings:
 
     @property
     def needs_flow(self) -> bool:
-        """Whether optical flow from the frame to its references is read at all."""
+        """Whether optical flow is read at all: from the frame to its references, or between them."""
         return self.aligned or bool(self.matching) or self.between
 
     @property

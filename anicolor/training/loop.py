@@ -267,8 +267,11 @@ def train_stage(
                 run.log(stage=recipe.stage, step=step, seconds=seconds, score=score, **losses)
             yield Progress(recipe.stage, step, recipe.steps, losses, score)
     finally:
-        if between and team.leads:
-            run.save(Position(recipe.stage, step, best), modules, dict(optimizers))
+        try:
+            if between and team.leads:
+                run.save(Position(recipe.stage, step, best), modules, dict(optimizers))
+        finally:
+            _end(examples)
 
 
 @contextmanager
@@ -420,6 +423,15 @@ def _begun(parts: DataLoader[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
         return iter(parts)
     finally:
         cv2.setNumThreads(threads)
+
+
+def _end(examples: Iterator[dict[str, Tensor]]) -> None:
+    """Send the workers home. Torch does when nothing holds ``examples`` any more, but an exception on its way does.
+
+    At exit they would then be told to by a signal, which they are deaf to, and be waited for forever.
+    """
+    if end := getattr(examples, "_shutdown_workers", None):
+        end()
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -1,6 +1,7 @@
 """A training can stop anywhere and goes on as if it had not."""
 
 import json
+import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -62,6 +63,18 @@ def test_workers_start_after_opencv_has_used_threads(order: Order, whole: tuple[
         signal.signal(signal.SIGALRM, before)
         steps.close()
         cv2.setNumThreads(threads)
+
+
+def test_what_stops_a_training_sends_its_workers_home(order: Order, tmp_path: Path):
+    """Also while somebody holds the exception, and by it all that was going on."""
+    steps = train(started(tmp_path / "run", order), order, Team(CPU), workers=1)
+    next(steps)
+    workers = multiprocessing.active_children()
+    with pytest.raises(KeyboardInterrupt) as held:
+        steps.throw(KeyboardInterrupt)
+    assert held.tb is not None
+    assert len(workers) == 1
+    assert not workers[0].is_alive()
 
 
 def losses(steps: list[Progress]) -> Losses:

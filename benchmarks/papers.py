@@ -4,9 +4,8 @@
     python benchmarks/papers.py --papers pscdiffusion-small  # one of them
     python benchmarks/papers.py --budget 200 --clips 2       # a first look
 
-The small forms have 4.7 to 5.8 million parameters (``anicolor models``). Each learns from as many examples:
-``--budget`` optimizer steps of 8 drawn ones of 128 pixels, shared out among its stages as its recipe does.
-opdm-small and pscdiffusion-small also follow the keyframes by lineflow, which learned on other drawn scenes before.
+The small forms have 4.7 to 5.8 million parameters (``anicolor models``). Each learns from 600 drawn examples, in
+``--budget`` optimizer steps of 8 of 128 pixels, shared out among its stages as its recipe does. opdm-small and pscdiffusion-small also follow the keyframes by lineflow, which learned on other drawn scenes before.
 What they paint is scored as the networks make it (no finish, no steadying, no refiner), on drawn scenes of unseen
 seeds, keyframes every 16th drawing and the last, whole frames: inside the drawing would be, for each, where it painted
 anything, and noise on the paper would make more of it. Trainings lie in the folder ``--runs``; one that was stopped
@@ -49,7 +48,7 @@ PAPERS = (
     "colorizediffusion-small",
 )
 YARDSTICK = "copy"
-BATCH, SIDE = "8", "128"
+BATCH, SIDE, POOL = "8", "128", "600"
 FRAMES = 33  # of a scene, as anicolor eval draws it
 COLUMNS = {
     "PSNR, dB": ("psnr", "rgb", 1, "{:.2f}"),
@@ -100,7 +99,7 @@ def trained(name: str, asked: argparse.Namespace) -> dict[str, str]:
         return {}
     folder = asked.runs / f"{name}-{asked.budget}"
     where = ["train", name, "--out", str(folder)]
-    begin = [*where, "--budget", str(asked.budget), "--batch", BATCH, "--crop", SIDE]
+    begin = [*where, "--budget", str(asked.budget), "--batch", BATCH, "--crop", SIDE, "--pool", POOL]
     now = [*where, "--resume"] if (folder / "run.json").exists() else begin
     subprocess.run([sys.executable, "-m", "anicolor", *now, "--device", asked.device], check=True)
     return {"train": " ".join(["anicolor", *begin])}

@@ -36,6 +36,7 @@ __all__ = ["command"]
     show_default=True,
     help="Parts of a step's examples: saves memory.",
 )
+@click.option("--pool", type=click.IntRange(1), help="Examples to draw once and to learn from again and again.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Learning rate. [default: the recipe's]")
 @click.option("--crop", "side", type=click.IntRange(32), help="Side of the training crops. [default: the recipe's]")
 @click.option("--references", type=click.IntRange(1, 9), help="Keyframes for one frame. [default: the model's]")

@@ -59,6 +59,7 @@ class Example:
     ``target`` ``[3, H, W]`` and ``references`` ``[K, 3, H, W]``; ``paint`` and ``reference_paint`` are both without
     their ink. ``drawings`` ``[N, 1, H, W]`` is the line art of every frame from the first reference to the last (from a
     single one to the target at least), and ``places`` tells which of them the references are, and then the target.
+    Where somebody has followed the target to its references, ``tracks`` ``[1, K, 3, H, W]`` say where.
     """
 
     target: Tensor
@@ -67,6 +68,7 @@ class Example:
     reference_paint: Tensor
     drawings: Tensor
     places: tuple[int, ...]
+    tracks: Tensor | None = None
 
     @property
     def lines(self) -> Tensor:

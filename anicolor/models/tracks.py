@@ -13,15 +13,17 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from anicolor.data.clips import Example
 from anicolor.frames import FrameRange
 from anicolor.models.colorizer import Reference
-from anicolor.models.lineflow.flow import Drawing, LineFlow
+from anicolor.models.lineflow.flow import Drawing, LineFlow, shipped
 from anicolor.motion import DisFlow, joined
 
-__all__ = ["GapTracks", "passage_tracks"]
+__all__ = ["GapTracks", "example_tracks", "passage_tracks"]
 
 _FAR_CLOSER = 0.5  # of how little alike what is followed is: optical flow's straight way must be as good as that
 _REACH = 64  # frames: further from a keyframe memory would grow with the shot
+_HOPS = 4  # drawings that examples to learn from are followed through, at most: all of them would take far longer
 
 
 def passage_tracks(drawings: Tensor, at: int, ends: Sequence[int], flow: LineFlow, hops: int | None = None) -> Tensor:
@@ -37,6 +39,14 @@ def passage_tracks(drawings: Tensor, at: int, ends: Sequence[int], flow: LineFlo
         for place in (end + round(n * (at - end) / steps) for n in range(1, steps + 1)):
             found[end] = track.onward(flow.describe(drawings[place : place + 1]))
     return torch.stack([found[end].to(drawings) for end in ends], dim=1)
+
+
+def example_tracks(example: Example) -> Tensor:
+    """Return the tracks ``[1, K, 3, H, W]`` from an example's target to its references: those it has, or found now."""
+    if example.tracks is not None:
+        return example.tracks
+    *ends, at = example.places
+    return passage_tracks(example.drawings, at, ends, shipped(), _HOPS)
 
 
 class GapTracks:

@@ -69,7 +69,8 @@ class Order:
     ``bfloat16`` the networks calculate in half precision where torch's autocast does; weights and losses stay whole.
     ``references`` is how many keyframes the model is built for, where it can be built for several. A refiner learns
     from what the colorizer ``painter`` makes, with its shipped weights or those of the file ``weights``. ``steps`` are
-    those of each stage; ``budget`` those of all together, shared out as the recipe does.
+    those of each stage; ``budget`` those of all together, shared out as the recipe does. With ``pool`` a colorizer
+    learns from so many examples again and again, kept on disk until the training is done.
     """
 
     model: str
@@ -87,6 +88,7 @@ class Order:
     painter: str | None = None
     weights: str | None = None
     budget: int | None = None
+    pool: int | None = None
 
     def stages(self) -> tuple[Recipe, ...]:
         """Return the model's stages with what this order changes.
@@ -126,7 +128,7 @@ def train(
     torch.manual_seed(order.seed)
     source, held = clip_source(order.data), None
     perceptual = PerceptualLoss(Path(order.vgg)).to(team.device) if order.vgg else None
-    trainee = trainee_of(order, run.folder / "painted").to(team.device)
+    trainee = trainee_of(order, run.folder / "kept").to(team.device)
     notes = list(trainee.remarks)
     if order.init:
         source, held = source.parted(trainee.references, trainee.targets)

@@ -33,6 +33,7 @@ from anicolor.motion import DisFlow, warp
 from anicolor.temporal.objective import Asked, RefineObjective, painted, prepared
 from anicolor.temporal.refiner import PRESETS, Refiner
 from anicolor.temporal.refiner import build as build_refiner
+from anicolor.training.pool import Pool
 from anicolor.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -96,10 +97,10 @@ class Trainee(ABC, Generic[Shown]):
 
 
 class ColorizerTrainee(Trainee[Example]):
-    """A colorizer of the catalog."""
+    """A colorizer of the catalog. It learns from the examples of ``pool``, or from ever new ones."""
 
-    def __init__(self, name: str, colorizer: Colorizer) -> None:
-        self.name, self.colorizer = name, colorizer
+    def __init__(self, name: str, colorizer: Colorizer, pool: Pool | None = None) -> None:
+        self.name, self.colorizer, self.pool = name, colorizer, pool
         self.settings, self.networks, self.remarks = colorizer.settings, colorizer.networks, colorizer.remarks
         self.references, self.size_multiple = colorizer.traits.keyframes, colorizer.traits.size_multiple
 
@@ -116,7 +117,12 @@ class ColorizerTrainee(Trainee[Example]):
         return built
 
     def example(self, source: ClipSource, seed: int, number: int) -> Example:
-        return source.example(seed, number, self.references)
+        draw = partial(source.example, seed, references=self.references)
+        return self.pool.example(number, draw) if self.pool else draw(number)
+
+    def finish(self) -> None:
+        if self.pool:
+            self.pool.clear()
 
     def painting(self, source: ClipSource, number: int) -> Painting:
         example = source.example(0, number, self.references)
@@ -230,12 +236,15 @@ def trainee_of(order: Order, kept: Path) -> Trainee[Any]:
     init = Path(order.init) if order.init else None
     if order.model not in PRESETS and (order.painter or order.weights):
         raise InputError(f"{order.model} learns from no other model: leave --colorizer and --weights out")
-    if order.model in (*PRESETS, LINEFLOW) and order.references is not None:
-        raise InputError(f"{order.model} is no colorizer: leave --references out")
+    for option, wish in (("--references", order.references), ("--pool", order.pool)):
+        if order.model in (*PRESETS, LINEFLOW) and wish is not None:
+            raise InputError(f"{order.model} is no colorizer: leave {option} out")
     if order.model == LINEFLOW:
         return LineFlowTrainee(load_weights(init, LINEFLOW, build_lineflow) if init else build_lineflow(LINEFLOW))
     if order.model not in PRESETS:
-        return ColorizerTrainee(order.model, _colorizer(order, init))
+        colorizer = _colorizer(order, init)
+        pool = Pool(kept, order.pool, tracked=colorizer.traits.tracked) if order.pool else None
+        return ColorizerTrainee(order.model, colorizer, pool)
     refiner = load_weights(init, order.model, build_refiner) if init else build_refiner(order.model)
     colorizer = load_colorizer(order.painter or DEFAULT, Path(order.weights) if order.weights else None)
     (recipe,) = order.stages()

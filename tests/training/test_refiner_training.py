@@ -72,14 +72,14 @@ def test_a_training_that_stops_goes_on_as_if_it_had_not(order: Order, tmp_path: 
     whole, parts = started(tmp_path / "whole", order), started(tmp_path / "parts", order)
     go_on(whole, order)
     go_on_until(parts, order, step=2)
-    assert (parts.folder / "painted").exists()
+    assert (parts.folder / "kept").exists()
     assert [step.step for step in go_on(parts, order)] == [3]
     assert same(whole, parts)
     assert load_refiner(whole.best).settings == refiner.PRESETS["refiner-small"]
     log = [json.loads(line) for line in (whole.folder / "log.jsonl").read_text().splitlines()]
     assert log[1] == {"stage": "time", "step": 0, "score": 5.0}
     assert (whole.folder / "samples" / "time-000003.png").is_file()
-    assert not (whole.folder / "painted").exists(), "what only the training needed is gone"
+    assert not (whole.folder / "kept").exists(), "what only the training needed is gone"
 
 
 def test_weights_that_refine_nothing_are_not_kept(

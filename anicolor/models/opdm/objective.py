@@ -17,18 +17,15 @@ from anicolor.data.clips import Example
 from anicolor.diffusion.ddim import Schedule
 from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.lines.distance import ink, proximity
-from anicolor.models.lineflow.flow import shipped
 from anicolor.models.objective import Batch, Objective, Turn
 from anicolor.models.opdm.colorizer import OpdmColorizer
 from anicolor.models.opdm.conditions import Between, Conditions, condition, moment, shifts
 from anicolor.models.opdm.matching import fill_colours
 from anicolor.models.opdm.network import Opdm
-from anicolor.models.tracks import passage_tracks
+from anicolor.models.tracks import example_tracks
 from anicolor.motion import DisFlow
 
 __all__ = ["JointObjective", "JointWeights", "OffsetObjective", "build_objective", "content_loss"]
-
-_HOPS = 4  # drawings that tracks are followed through, at most: all of them would take longer than the step itself
 
 
 @dataclass(frozen=True)
@@ -53,12 +50,12 @@ class _OpdmObjective(Objective[Example]):
         lines = example.lines[None]
         settings = self.network.settings
         flow = DisFlow() if settings.needs_flow else None
-        *ends, at = example.places
-        tracks = passage_tracks(example.drawings, at, ends, shipped(), _HOPS) if settings.tracked else None
+        tracks = example_tracks(example) if settings.tracked else None
         inkless = settings.inkless
         references = example.reference_paint if inkless else example.references
         between = None
         if flow is not None and settings.between:
+            *ends, at = example.places
             between = Between(shifts(references, flow), [moment(at, ends)])
         whole = condition(lines, proximity(lines), references, structures, flow, tracks, between)
         rows, columns = crop(ink(lines)[0, 0].numpy(), self.side, rng)
@@ -179,6 +176,7 @@ def _at_least(example: Example, side: int) -> Example:
         reference_paint=F.pad(example.reference_paint, sides, mode="replicate"),
         drawings=F.pad(example.drawings, sides, value=1.0),
         places=example.places,
+        tracks=None if example.tracks is None else F.pad(example.tracks, sides),
     )
 
 

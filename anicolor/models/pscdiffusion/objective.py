@@ -14,11 +14,10 @@ from anicolor.data.clips import Example
 from anicolor.diffusion.ddim import Denoise
 from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.lines.xdog import XDoG, xdog
-from anicolor.models.lineflow.flow import shipped
 from anicolor.models.objective import Batch, Objective, Turn
 from anicolor.models.pscdiffusion.colorizer import PscColorizer, bound
 from anicolor.models.pscdiffusion.warping import straight_flows, warp_references
-from anicolor.models.tracks import passage_tracks
+from anicolor.models.tracks import example_tracks
 from anicolor.models.windows import square
 
 __all__ = ["NoiseObjective", "PictureObjective", "PscObjective", "build_objective", "patch_shuffle"]
@@ -46,9 +45,8 @@ class PscObjective(Objective[Example]):
             flows = straight_flows(lines, images, drawn, self.flow)
         else:
             images, drawn = example.references, example.reference_lines
-            *ends, at = example.places
-            tracks = passage_tracks(example.drawings, at, ends, shipped()) if self.flow is None else None
-            flows = straight_flows(lines, images, drawn, self.flow) if tracks is None else tracks[:, :, :2]
+            followed = self.flow is None
+            flows = example_tracks(example)[:, :, :2] if followed else straight_flows(lines, images, drawn, self.flow)
         warped = warp_references(images, drawn, lines, flows)
         target, warped, *references = square(torch.cat((example.target[None], warped, images)), self.side, paper=False)
         lines = square(lines, self.side, paper=True)

@@ -4,8 +4,9 @@
     python benchmarks/papers.py --papers pscdiffusion-small  # one of them
     python benchmarks/papers.py --budget 200 --clips 2       # a first look
 
-The small forms have 4.7 to 5.8 million parameters (``anicolor models``). Each learns from 600 drawn examples, in
-``--budget`` optimizer steps of 8 of 128 pixels, shared out among its stages as its recipe does. opdm-small and pscdiffusion-small also follow the keyframes by lineflow, which learned on other drawn scenes before.
+The small forms have 4.7 to 5.8 million parameters (``anicolor models``). Each learns from 400 drawn examples, in
+``--budget`` optimizer steps of 8 of 128 pixels, shared out among its stages as its recipe does. opdm-small and
+pscdiffusion-small also follow the keyframes by lineflow, which learned on other drawn scenes before.
 What they paint is scored as the networks make it (no finish, no steadying, no refiner), on drawn scenes of unseen
 seeds, keyframes every 16th drawing and the last, whole frames: inside the drawing would be, for each, where it painted
 anything, and noise on the paper would make more of it. Trainings lie in the folder ``--runs``; one that was stopped
@@ -48,7 +49,7 @@ PAPERS = (
     "colorizediffusion-small",
 )
 YARDSTICK = "copy"
-BATCH, SIDE, POOL = "8", "128", "600"
+BATCH, SIDE, POOL = "8", "128", "400"
 FRAMES = 33  # of a scene, as anicolor eval draws it
 COLUMNS = {
     "PSNR, dB": ("psnr", "rgb", 1, "{:.2f}"),
@@ -61,7 +62,7 @@ COLUMNS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--papers", nargs="+", choices=(*PAPERS, YARDSTICK), default=(*PAPERS, YARDSTICK))
-    parser.add_argument("--budget", type=int, default=600, help="optimizer steps of all stages")
+    parser.add_argument("--budget", type=int, default=400, help="optimizer steps of all stages")
     parser.add_argument("--clips", type=int, default=8, help="scenes to score")
     parser.add_argument("--runs", type=Path, default=Path("runs/papers"), help="folder of the trainings")
     parser.add_argument("--device", default="auto")

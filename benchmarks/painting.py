@@ -2,11 +2,13 @@
 
     python benchmarks/painting.py                  # time and memory: two minutes on one core
     python benchmarks/painting.py --scores 2       # and scores of two drawn scenes at 1920x1080: six more a scene
+    python benchmarks/painting.py --scores 0 --clips examples/saha   # and of clips, enlarged to 1080 rows
 
 Time: CPU seconds of one core for each step of a frame at 1920x1080, the least of several rounds side by side, on what
 opdm-small makes of a drawn scene; decoding and writing are not in it. Memory: the most that a process of its own holds
 while it paints a frame of 3840x2160 in all layers, in GiB, network and libraries included. Scores: ``anicolor eval`` of
-the same scenes with each finish, inside the drawing. Writes JSON to stdout.
+the same scenes with each finish, inside the drawing. Clips on disk, lines and colours alike, are enlarged by Lanczos
+resampling: their edges are softer than those of drawings of that size. Writes JSON to stdout.
 """
 
 from __future__ import annotations
@@ -22,11 +24,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 
-from anicolor.data.clips import ClipFolder, draw_clips
+from anicolor.data.clips import ClipFolder, draw_clips, find_clips
 from anicolor.data.synthetic import DrawnSettings
+from anicolor.media.atomic import write_bytes
+from anicolor.media.images import encode_png
 from anicolor.media.open import open_film
+from anicolor.media.picture import Picture
+from anicolor.media.sequence import list_numbered, read_picture
 from anicolor.models.weights import load_colorizer
 from anicolor.painting.flat import flatten
 from anicolor.painting.painter import Painter
@@ -35,13 +42,14 @@ from anicolor.painting.soft import soften
 from anicolor.pipeline import Settings
 from anicolor.trials import paint_clip
 
-ROUNDS, SCENE = 5, 0
+ROUNDS, SCENE, ROWS = 5, 0, 1080
 ALL = ("paint", "lines", "regions", "confidence")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scores", type=int, default=0, metavar="N", help="drawn scenes to score")
+    parser.add_argument("--clips", nargs="+", type=Path, default=(), help="folders of clips to score")
     parser.add_argument("--hold", type=Path, help=argparse.SUPPRESS)  # what the process of its own is asked
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -51,16 +59,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="anicolor-painting-") as scratch:
         folder = Path(scratch)
         found: dict[str, Any] = {"schema_version": 1, "cpu_seconds_1080p": timed(folder / "hd"), "gib_4k": held(folder)}
+        sets = {str(path): enlarged(path, folder / "clips" / str(n)) for n, path in enumerate(asked.clips)}
         if asked.scores:
-            clips = folder / "scenes"
-            list(draw_clips(clips, asked.scores, DrawnSettings(frames=17, size=(1080, 1920))))
-            found["scores"] = [
+            sets["drawn"] = folder / "scenes"
+            list(draw_clips(sets["drawn"], asked.scores, DrawnSettings(frames=17, size=(1080, 1920))))
+        found["scores"] = {
+            name: [
                 scores(clips, "opdm-small", "raw"),
                 scores(clips, "opdm-small", "flat", steady=False),
                 scores(clips, "opdm-small", "flat"),
                 scores(clips, "flow", "flat"),
             ]
+            for name, clips in sets.items()
+        }
     print(json.dumps(found, indent=2))
+
+
+def enlarged(root: Path, out: Path) -> Path:
+    """Write the clips below ``root`` as they are at 1080 rows; return where."""
+    for number, clip in enumerate(find_clips(root)):
+        for kind in (clip.color, clip.line):
+            (out / str(number) / kind.name).mkdir(parents=True)
+            for image in list_numbered(kind):
+                pixels = read_picture(image.path).rgb8()
+                size = round(pixels.shape[1] * ROWS / len(pixels)), ROWS
+                large = cv2.resize(pixels, size, interpolation=cv2.INTER_LANCZOS4)
+                write_bytes(out / str(number) / kind.name / f"{image.number:04d}.png", encode_png(Picture(large)))
+    return out
 
 
 def scene(folder: Path, height: int, width: int) -> ClipFolder:

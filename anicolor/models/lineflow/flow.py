@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anicolor.lines.distance import apart, around, proximity
+from anicolor.lines.distance import around, proximity
 from anicolor.models.lineflow.network import FINEST, Description, LineFlowNetwork, LineFlowSettings
 from anicolor.models.weights import load_weights
 from anicolor.motion import DisFlow, joined, warp
@@ -111,7 +111,7 @@ class LineFlow:
         sides = (0, full[1] - width, 0, full[0] - height)
         alike = (own * warp(others, F.avg_pool2d(F.pad(flow, sides), FINEST) / FINEST)).sum(dim=1, keepdim=True)
         alike = F.interpolate(alike, full, mode="bilinear", align_corners=False)[..., :height, :width]
-        return apart(frame.field, warp(other.field, flow)) + _UNLIKE * around(1 - alike)
+        return around((frame.field - warp(other.field, flow)).abs() + _UNLIKE * (1 - alike))
 
 
 @lru_cache

@@ -11,8 +11,8 @@ What they paint is scored as the networks make it (no finish, no steadying, no r
 seeds, keyframes every 16th drawing and the last, whole frames: inside the drawing would be, for each, where it painted
 anything, and noise on the paper would make more of it. Trainings lie in the folder ``--runs``; one that was stopped
 goes on. Rows that are not asked for stay as they are in papers.json; the table is written into docs/results.md. Seconds
-and memory are those of a process that paints the first of the scenes, reading and writing included (on a GPU: its
-memory): they are to be compared within one table, from one machine.
+(of one core; on a GPU: of the clock) and memory (on a GPU: its own) are those of a process that paints the first of the
+scenes, reading and writing included: they are to be compared within one table, from one machine.
 """
 
 from __future__ import annotations
@@ -139,10 +139,11 @@ def cost(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     colorizer = load_colorizer(name, weights(name, asked), str(pick_device(asked.device)))
     keyframes = spaced(range(FRAMES), 16)
     settings = Settings(finish="raw", steady=False)
-    start = time.monotonic()
+    clock = time.monotonic if colorizer.device.type == "cuda" else time.process_time
+    start = clock()
     for _ in paint_clip(clip, keyframes, colorizer, asked.cost / "painted", settings):
         pass
-    seconds = time.monotonic() - start
+    seconds = clock() - start
     if colorizer.device.type == "cuda":
         device, held = torch.cuda.get_device_name(), torch.cuda.max_memory_allocated() / 2**30
     else:

@@ -22,6 +22,7 @@ __all__ = ["flatten"]
 
 _NEAR = 0.03 * 3**0.5  # of the distance in RGB: paint this close is meant to be the colour
 _SURE = 0.8  # confidence: of the votes, so many are for the colour that is painted
+_CLEAN = 0.98  # a drawing lighter than this has nothing of a line
 _OPPOSITE = 0.7  # of the distance in RGB, at most 1.7: paint this far from a colour was not meant to be it
 _ASIDE = 0.02  # of each channel: paint this far from the line between two colours is no mixture of them
 
@@ -63,9 +64,25 @@ def flatten(
     there = torch.from_numpy(np.flatnonzero(changed))
     flat[:, there] = palette.of_family(settled[changed], paint.flatten(1)[:, there])
     if paper.any():
-        under = np.flatnonzero(~paper)  # lines lie on the paint beside them
-        flat[:, torch.from_numpy(under)] = flat[:, torch.from_numpy(nearest(paper, under))]
+        under = np.flatnonzero(~paper)
+        sources = _beside(under, paper, (drawing.amin(dim=0) > _CLEAN).numpy())
+        flat[:, torch.from_numpy(under)] = flat[:, torch.from_numpy(sources)]
     return _smooth(flat.view_as(paint), paint, changed, enlarged)
+
+
+def _beside(under: _Whole, paper: _Flags, clean: _Flags) -> _Whole:
+    """Return for each of the places ``under`` lines ``[n]`` the one whose paint they lie on.
+
+    That is the nearest on ``paper``, ``clean`` paper first where it is side by side with the line: a line's soft edge
+    may have a mixture of the colours on both sides.
+    """
+    sources = nearest(paper, under)
+    if clean.any():
+        cleanest = nearest(clean, under)
+        width = paper.shape[1]
+        away = np.maximum(abs(cleanest // width - under // width), abs(cleanest % width - under % width))
+        sources = np.where(away <= 1, cleanest, sources)
+    return sources
 
 
 def _mixed(snapped: Tensor, paint: Tensor, far: _Flags, enlarged: float) -> _Flags:

@@ -51,6 +51,21 @@ def test_the_paint_under_a_line_goes_with_the_paint_beside_it() -> None:
     assert torch.equal(smeared(apart, drawing), keyframe(RED))
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_line_lies_on_clean_paint_rather_than_on_what_its_soft_edge_got(mirrored: bool) -> None:
+    palette = palette_of(keyframe(RED, DARK), keyframe(RED, WHITE))
+    assert palette is not None
+    drawing, paint = PAPER.clone(), keyframe(RED, WHITE).clone()
+    drawing[:, 19] = 0.2
+    drawing[:, 18] = 0.9  # the line's soft edge, in a mixture
+    paint[:, 18] = keyframe(DARK)[:, 0]
+    if mirrored:
+        drawing, paint = drawing.flip(-2), paint.flip(-2)
+    flat = flatten(palette, paint, drawing)
+    line = (drawing == 0.2).all(dim=0)
+    assert (flat[:, line] == 1).all()
+
+
 def eye() -> Tensor:
     """A green eye on a page of skin, with a highlight of 15 pixels that is nearly as white as the paper around."""
     image = torch.ones(3, 80, 80)

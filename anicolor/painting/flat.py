@@ -67,7 +67,7 @@ def flatten(
         under = np.flatnonzero(~paper)
         sources = _beside(under, paper, (drawing.amin(dim=0) > _CLEAN).numpy())
         flat[:, torch.from_numpy(under)] = flat[:, torch.from_numpy(sources)]
-    return _smooth(flat.view_as(paint), paint, changed, enlarged)
+    return _smooth(flat.view_as(paint), paint, changed, paper, enlarged)
 
 
 def _beside(under: _Whole, paper: _Flags, clean: _Flags) -> _Whole:
@@ -139,15 +139,16 @@ def _plausible(filled: _Whole, shown: _Whole, paint: Tensor, palette: Palette) -
     return filled
 
 
-def _smooth(flat: Tensor, paint: Tensor, changed: _Flags, enlarged: float) -> Tensor:
-    """Return ``flat`` ``[3, H, W]`` with pixels at a border mixed as in ``paint``, the mixture narrowed."""
+def _smooth(flat: Tensor, paint: Tensor, changed: _Flags, paper: _Flags, enlarged: float) -> Tensor:
+    """Return ``flat`` ``[3, H, W]`` with pixels at a border on ``paper`` mixed as in ``paint``, the mixture narrowed."""
     colours = flat.numpy()
     height, width = changed.shape
     other = np.full(changed.shape, -1)
     for down, right in ((-1, 0), (1, 0), (0, -1), (0, 1)):  # the last one that differs counts
         here = slice(max(-down, 0), height - max(down, 0)), slice(max(-right, 0), width - max(right, 0))
         there = slice(max(down, 0), height + min(down, 0)), slice(max(right, 0), width + min(right, 0))
-        y, x = np.nonzero(changed[here] & (colours[:, *here] != colours[:, *there]).any(axis=0))
+        border = changed[here] & paper[there]
+        y, x = np.nonzero(border & (colours[:, *here] != colours[:, *there]).any(axis=0))
         y, x = y + max(-down, 0), x + max(-right, 0)
         other[y, x] = (y + down) * width + x + right
     places = np.flatnonzero(other >= 0)

@@ -3,7 +3,7 @@
     python benchmarks/deep.py --steps 300
 
 Every row of table 1 trains deepcolorization-small, at six tenths of its widths, from scratch, from the same seed and on
-the same drawn examples, without one of its parts: *Sim* brings no colours, *Emb* no style, the encoder of the line art
+the same 400 drawn examples, without one of its parts: *Sim* brings no colours, *Emb* no style, the encoder of the lines
 nothing, the distance fields are the lines alone, or there is no latent loss. The perceptual and the style loss need
 torchvision's VGG19 weights (--vgg); the temporal network is scored elsewhere. Scores are the mean PSNR in dB of 24
 frames of unseen seeds. Table 5 paints with the whole network, trained with two references: 24 frames of scenes of
@@ -23,10 +23,10 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from ablations import Remembered, told
+from ablations import told
 from torch import Tensor, nn
 
-from anicolor.data.clips import ClipSource
+from anicolor.data.clips import DrawnClips
 from anicolor.data.synthetic import DrawnScene, DrawnSettings
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.layers.perceptual import PerceptualLoss
@@ -38,6 +38,7 @@ from anicolor.models.deepcolorization.network import Memory
 from anicolor.models.deepcolorization.objective import ColourObjective, ColourWeights
 from anicolor.models.weights import load_weights
 from anicolor.training.loop import Order, train_stage
+from anicolor.training.pool import Pool
 from anicolor.training.recipe import Recipe
 from anicolor.training.run import Run
 from anicolor.training.team import Team
@@ -45,6 +46,7 @@ from anicolor.training.trainee import ColorizerTrainee
 
 SETTINGS = replace(PRESETS["deepcolorization-small"], widths=(24, 48, 96), style=80)
 NONE = ColourWeights(perceptual=0, style=0)
+SOURCE, EXAMPLES = DrawnClips(sizes=(192, 256)), 400
 FRAMES, SIDE, SCENES = 25, 256, 6  # of table 5
 REFERENCES = {1: (0,), 2: (0, 24), 3: (0, 12, 24), 4: (0, 8, 16, 24), 5: (0, 6, 12, 18, 24)}
 PAINTED = (3, 10, 14, 21)  # no reference of any row
@@ -90,7 +92,7 @@ def main() -> None:
     parser.add_argument("--crop", type=int, default=96)
     parser.add_argument("--vgg", type=Path, help="torchvision's VGG19 weights: two more rows")
     asked = parser.parse_args()
-    source, scores = Remembered(), dict[str, dict[str, float]]()
+    scores: dict[str, dict[str, float]] = {}
     whole = ColourWeights() if asked.vgg else NONE
     rows = {
         "all": whole,
@@ -104,11 +106,13 @@ def main() -> None:
         rows |= {"without the perceptual loss": replace(whole, perceptual=0)}
         rows |= {"without the style loss": replace(whole, style=0)}
     found: DeepColorizer | None = None
-    for name, weights in rows.items():
-        with lines_for_fields() if name == "without distance fields" else nullcontext():
-            colorizer, score = trained(name, weights, asked, source)
-        found = colorizer if name == "all" else found
-        told(scores, "table 1", name, score)
+    with tempfile.TemporaryDirectory() as folder:
+        pool = Pool(Path(folder), EXAMPLES, tracked=False)
+        for name, weights in rows.items():
+            with lines_for_fields() if name == "without distance fields" else nullcontext():
+                colorizer, score = trained(name, weights, asked, pool)
+            found = colorizer if name == "all" else found
+            told(scores, "table 1", name, score)
     assert found is not None
     for count, places in REFERENCES.items():
         told(scores, "table 5", f"K = {count}", painted(found, places))
@@ -128,9 +132,7 @@ def built(name: str) -> DeepColorizer:
     return colorizer
 
 
-def trained(
-    name: str, weights: ColourWeights, asked: argparse.Namespace, source: ClipSource
-) -> tuple[DeepColorizer, float]:
+def trained(name: str, weights: ColourWeights, asked: argparse.Namespace, pool: Pool) -> tuple[DeepColorizer, float]:
     """Train the network of a row; return it, with its moving average's weights, and its score."""
     colorizer = built(name)
     perceptual = PerceptualLoss(asked.vgg) if asked.vgg else None
@@ -140,11 +142,11 @@ def trained(
             "deepcolorization-small", "colours", asked.steps, 4e-4, asked.batch, asked.crop, 1, "this benchmark"
         )
         objective = ColourObjective(colorizer.network, asked.crop, weights, perceptual)
-        trainee, team = ColorizerTrainee("deepcolorization-small", colorizer), Team(colorizer.device)
+        trainee, team = ColorizerTrainee("deepcolorization-small", colorizer, pool), Team(colorizer.device)
         order = Order("deepcolorization-small")
-        steps = list(train_stage(run, recipe, trainee, objective, source, order, team, workers=0))
+        steps = list(train_stage(run, recipe, trainee, objective, SOURCE, order, team, workers=0))
         best = load_weights(run.best, "deepcolorization-small", lambda *_: built(name))
-    return best, next(step.score for step in reversed(steps) if step.score is not None)
+    return best, max(step.score for step in steps if step.score is not None)
 
 
 def painted(colorizer: DeepColorizer, places: tuple[int, ...]) -> float:

@@ -2,7 +2,7 @@
 
     python benchmarks/painting.py                  # time and memory: two minutes on one core
     python benchmarks/painting.py --scores 2       # and scores of two drawn scenes at 1920x1080: six more a scene
-    python benchmarks/painting.py --scores 0 --clips examples/saha   # and of clips, enlarged to 1080 rows
+    python benchmarks/painting.py --clips examples/saha   # and of clips, enlarged to 1080 rows
 
 Time: CPU seconds of one core for each step of a frame at 1920x1080, the least of several rounds side by side, on what
 opdm-small makes of a drawn scene; decoding and writing are not in it. Memory: the most that a process of its own holds
@@ -58,7 +58,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="anicolor-painting-") as scratch:
         folder = Path(scratch)
-        found: dict[str, Any] = {"schema_version": 1, "cpu_seconds_1080p": timed(folder / "hd"), "gib_4k": held(folder)}
+        found: dict[str, Any] = {"schema_version": 2, "cpu_seconds_1080p": timed(folder / "hd"), "gib_4k": held(folder)}
         sets = {str(path): enlarged(path, folder / "clips" / str(n)) for n, path in enumerate(asked.clips)}
         if asked.scores:
             sets["drawn"] = folder / "scenes"

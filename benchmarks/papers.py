@@ -139,7 +139,7 @@ def cost(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     colorizer = load_colorizer(name, weights(name, asked), str(pick_device(asked.device)))
     keyframes = spaced(range(FRAMES), 16)
     settings = Settings(finish="raw", steady=False)
-    clock = time.monotonic if colorizer.device.type == "cuda" else time.process_time
+    clock = time.process_time if colorizer.device.type == "cpu" else time.monotonic
     start = clock()
     for _ in paint_clip(clip, keyframes, colorizer, asked.cost / "painted", settings):
         pass

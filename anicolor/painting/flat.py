@@ -140,7 +140,7 @@ def _plausible(filled: _Whole, shown: _Whole, paint: Tensor, palette: Palette) -
 
 
 def _smooth(flat: Tensor, paint: Tensor, changed: _Flags, paper: _Flags, enlarged: float) -> Tensor:
-    """Return ``flat`` ``[3, H, W]`` with pixels at a border on ``paper`` mixed as in ``paint``, the mixture narrowed."""
+    """Return ``flat`` ``[3, H, W]`` with pixels at a border on ``paper`` mixed as in ``paint``, but narrowed."""
     colours = flat.numpy()
     height, width = changed.shape
     other = np.full(changed.shape, -1)

@@ -243,7 +243,8 @@ def trainee_of(order: Order, kept: Path) -> Trainee[Any]:
         return LineFlowTrainee(load_weights(init, LINEFLOW, build_lineflow) if init else build_lineflow(LINEFLOW))
     if order.model not in PRESETS:
         colorizer = _colorizer(order, init)
-        pool = Pool(kept, order.pool, tracked=colorizer.traits.tracked) if order.pool else None
+        followed = colorizer.traits.tracked and not getattr(colorizer.settings, "copies", False)
+        pool = Pool(kept, order.pool, tracked=followed) if order.pool else None
         return ColorizerTrainee(order.model, colorizer, pool)
     refiner = load_weights(init, order.model, build_refiner) if init else build_refiner(order.model)
     colorizer = load_colorizer(order.painter or DEFAULT, Path(order.weights) if order.weights else None)

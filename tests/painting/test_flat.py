@@ -51,19 +51,37 @@ def test_the_paint_under_a_line_goes_with_the_paint_beside_it() -> None:
     assert torch.equal(smeared(apart, drawing), keyframe(RED))
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_a_line_lies_on_clean_paint_rather_than_on_what_its_soft_edge_got(mirrored: bool) -> None:
-    palette = palette_of(keyframe(RED, DARK), keyframe(RED, WHITE))
-    assert palette is not None
+def lined(edges: tuple[float, float], mirrored: bool) -> tuple[Tensor, Tensor]:
+    """A red and a white fill with a line between, whose soft edges were painted dark: the drawing and the paint."""
     drawing, paint = PAPER.clone(), keyframe(RED, WHITE).clone()
     drawing[:, 19] = 0.2
-    drawing[:, 18] = 0.9  # the line's soft edge, in a mixture
-    paint[:, 18] = keyframe(DARK)[:, 0]
-    if mirrored:
-        drawing, paint = drawing.flip(-2), paint.flip(-2)
-    flat = flatten(palette, paint, drawing)
-    line = (drawing == 0.2).all(dim=0)
-    assert (flat[:, line] == 1).all()
+    for row, light in zip((18, 20), edges, strict=True):
+        drawing[:, row] = light
+        if light < 1:
+            paint[:, row] = keyframe(DARK)[:, 0]
+    return (drawing.flip(-2), paint.flip(-2)) if mirrored else (drawing, paint)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_line_lies_on_clean_paint_rather_than_on_what_its_soft_edge_got(mirrored: bool) -> None:
+    palette = palette_of(keyframe(RED, DARK), keyframe(RED, WHITE), keyframe(WHITE, DARK))
+    assert palette is not None
+    under = 20 if mirrored else 19
+    drawing, paint = lined((0.9, 1.0), mirrored)
+    assert (flatten(palette, paint, drawing)[:, under] == 1).all()
+    drawing, paint = lined((0.9, 0.9), mirrored)  # no clean paper at its side
+    assert torch.equal(flatten(palette, paint, drawing)[:, under], keyframe(DARK)[:, 0])
+
+
+@pytest.mark.parametrize("enlarged", [1.0, 3.0])
+def test_a_soft_edge_is_not_mixed_with_what_lies_beyond_the_line(enlarged: float) -> None:
+    palette = palette_of(keyframe(RED, WHITE))
+    assert palette is not None
+    drawing, paint = lined((0.9, 1.0), mirrored=False)
+    paint[:, 18] = 0.6 * keyframe(RED)[:, 0] + 0.4
+    sure = torch.ones(1, 40, 40)
+    sure[:, 18] = 0.5
+    assert torch.equal(flatten(palette, paint, drawing, sure, enlarged=enlarged)[:, :19], keyframe(RED)[:, :19])
 
 
 def eye() -> Tensor:

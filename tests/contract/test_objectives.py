@@ -69,7 +69,7 @@ def test_the_loss_goes_down_and_moves_every_trainable_weight(stage: Objective) -
 
 def test_examples_of_any_size_make_one_batch(stage: Objective) -> None:
     large, rng = CLIPS.example(0, 0), np.random.default_rng(0)
-    fields = ((name, getattr(large, name)) for name in Example.__dataclass_fields__)
-    small = Example(*(value if name == "places" else value[..., :20, :27] for name, value in fields))
+    fields = (getattr(large, name) for name in Example.__dataclass_fields__)
+    small = Example(*(value[..., :20, :27] if isinstance(value, Tensor) else value for value in fields))
     shapes = [{name: value.shape for name, value in stage.prepare(example, rng).items()} for example in (small, large)]
     assert shapes[0] == shapes[1]

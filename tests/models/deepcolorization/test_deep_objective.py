@@ -82,7 +82,10 @@ def test_adam_is_the_paper_s(objective) -> None:
 @pytest.mark.parametrize(("height", "width"), [(64, 40), (20, 64)])
 def test_whole_frames_fit_into_the_square(objective, example, height, width) -> None:
     fields = {name: getattr(example, name) for name in type(example).__dataclass_fields__}
-    smaller = {name: value if name == "places" else value[..., :height, :width] for name, value in fields.items()}
+    smaller = {
+        name: value[..., :height, :width] if isinstance(value, torch.Tensor) else value
+        for name, value in fields.items()
+    }
     row = objective.prepare(type(example)(**smaller), np.random.default_rng(0))
     assert row["target"].shape == (3, SIDE, SIDE)
     assert row["references"].shape == (2, 3, SIDE, SIDE)

@@ -76,7 +76,7 @@ def command(
     """
     from anicolor.errors import InputError
     from anicolor.models.device import pick_device
-    from anicolor.training.loop import Order, check_shares, train
+    from anicolor.training.loop import Order, check, train
     from anicolor.training.run import Run
     from anicolor.training.team import Team
 
@@ -96,7 +96,7 @@ def command(
                 raise InputError(
                     f"{path}: no such weights file: expected a .safetensors file written by anicolor train"
                 )
-        check_shares(order, team)
+        check(order, team)
         if team.leads:
             run.start(asdict(order))
     titles = ", ".join(f"{row.stage} {row.steps} steps" for row in stages)

@@ -27,9 +27,9 @@ class Traits:
     ``window`` is the most frames of one request (``fixed``: exactly so many), ``overlap`` the frames already
     painted before a window that it is given again, ``keyframes`` the most references of one request, ``anchors``
     which keyframes it needs, ``size_multiple`` what height and width must be divisible by, ``steps`` the
-    default number of sampling steps (0: the model does not sample), ``tracked`` whether requests carry tracks,
-    ``alone`` whether each frame of a window is painted on its own: a window may then have any number of them,
-    ``confident`` whether it tells how sure it is of what it painted.
+    default number of sampling steps (0: the model does not sample), ``tracked`` whether requests carry tracks and
+    ``taught_tracked`` whether examples to learn from do, ``alone`` whether each frame of a window is painted on its
+    own: a window may then have any number of them, ``confident`` whether it tells how sure it is of what it painted.
     """
 
     window: int
@@ -41,6 +41,7 @@ class Traits:
     stochastic: bool = True
     steps: int = 0
     tracked: bool = False
+    taught_tracked: bool = False
     alone: bool = False
     confident: bool = False
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from anicolor.data.clips import ClipSource, DrawnClips, clip_source
 from anicolor.errors import AnicolorError, InputError
@@ -28,9 +28,9 @@ from anicolor.models.weights import save_weights
 from anicolor.training.recipe import ADAPT, Recipe, recipes
 from anicolor.training.run import Position, Run
 from anicolor.training.team import Team
-from anicolor.training.trainee import Painting, Trainee, trainee_of
+from anicolor.training.trainee import Painting, Trainee, check_options, trainee_of
 
-__all__ = ["Order", "Precision", "Progress", "check_shares", "samples", "to_beat", "train", "train_stage", "validate"]
+__all__ = ["Order", "Precision", "Progress", "check", "samples", "to_beat", "train", "train_stage", "validate"]
 
 _WARM_UP = 100  # steps in which the rate rises to its full value
 _COOL_DOWN = 0.3  # share of the steps, at the end, in which it falls to zero
@@ -125,6 +125,7 @@ def train(
             examples of a step that cannot be shared out.
         AnicolorError: the loss is no number any more; the disk is full.
     """
+    check(order, team)
     torch.manual_seed(order.seed)
     source, held = clip_source(order.data), None
     perceptual = PerceptualLoss(Path(order.vgg)).to(team.device) if order.vgg else None
@@ -135,7 +136,6 @@ def train(
         if held is None:
             notes.append("no clip is long enough to hold frames back: judged on drawn scenes")
     source.check(trainee.references, trainee.targets)
-    check_shares(order, team)
     stages = order.stages()
     for row in stages:
         if row.side % trainee.size_multiple:
@@ -158,12 +158,13 @@ def train(
         trainee.finish()
 
 
-def check_shares(order: Order, team: Team) -> None:
-    """Check that the examples of every step can be shared out.
+def check(order: Order, team: Team) -> None:
+    """Check what can be checked of ``order`` before anything is built: its options, and how examples are shared out.
 
     Raises:
-        InputError: they cannot.
+        InputError: the model has no use for an option; the examples of a step cannot be shared out.
     """
+    check_options(order)
     shares = team.count * order.accumulate
     for row in order.stages():
         if row.batch % shares:
@@ -173,14 +174,29 @@ def check_shares(order: Order, team: Team) -> None:
             )
 
 
-class _Examples(Dataset[dict[str, Tensor]]):
+class _Examples(Dataset["dict[str, Tensor] | AnicolorError"]):
+    """Examples by number. One that failed is handed over: raised in a worker it would come with its traceback."""
+
     def __init__(self, source: ClipSource, trainee: Trainee[Any], objective: Objective[Any], seed: int) -> None:
         self.source, self.trainee, self.objective, self.seed = source, trainee, objective, seed
 
-    def __getitem__(self, number: int) -> dict[str, Tensor]:
-        return self.objective.prepare(
-            self.trainee.example(self.source, self.seed, number), np.random.default_rng((self.seed, number, 1))
-        )
+    def __getitem__(self, number: int) -> dict[str, Tensor] | AnicolorError:
+        try:
+            example = self.trainee.example(self.source, self.seed, number)
+            return self.objective.prepare(example, np.random.default_rng((self.seed, number, 1)))
+        except AnicolorError as error:
+            return error
+
+
+def _collated(examples: list[dict[str, Tensor] | AnicolorError]) -> dict[str, Tensor] | AnicolorError:
+    failed = next((one for one in examples if isinstance(one, AnicolorError)), None)
+    return failed or cast("dict[str, Tensor]", default_collate(examples))
+
+
+def _taken(part: dict[str, Tensor] | AnicolorError, device: torch.device) -> dict[str, Tensor]:
+    if isinstance(part, AnicolorError):
+        raise part
+    return {name: rows.to(device) for name, rows in part.items()}
 
 
 def train_stage(
@@ -230,7 +246,7 @@ def train_stage(
     examples = _begun(_parts(source, objective, recipe, order, team, step, workers, trainee))
     try:
         while step < recipe.steps:
-            parts = [{k: v.to(team.device) for k, v in next(examples).items()} for _ in range(order.accumulate)]
+            parts = [_taken(next(examples), team.device) for _ in range(order.accumulate)]
             losses: dict[str, float] = {}
             with ExitStack() as late:
                 for name, found in _turns(objective, parts, optimizers, team, order.precision):
@@ -398,7 +414,7 @@ def _parts(
     done: int,
     workers: int,
     trainee: Trainee[Any],
-) -> DataLoader[dict[str, Tensor]]:
+) -> DataLoader[dict[str, Tensor] | AnicolorError]:
     """Return this process's parts of the examples of every step from ``done`` on, in order."""
     share = recipe.batch // (team.count * order.accumulate)
     numbers = [
@@ -413,11 +429,14 @@ def _parts(
         batch_size=share,
         sampler=numbers,
         num_workers=workers,
+        collate_fn=_collated,
         **options,
     )
 
 
-def _begun(parts: DataLoader[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+def _begun(
+    parts: DataLoader[dict[str, Tensor] | AnicolorError],
+) -> Iterator[dict[str, Tensor] | AnicolorError]:
     """Start the workers. They have none of OpenCV's threads that are there already, and would wait for them forever."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -427,7 +446,7 @@ def _begun(parts: DataLoader[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
         cv2.setNumThreads(threads)
 
 
-def _end(examples: Iterator[dict[str, Tensor]]) -> None:
+def _end(examples: Iterator[dict[str, Tensor] | AnicolorError]) -> None:
     """Send the workers home. Torch does when nothing holds ``examples`` any more, but an exception on its way does.
 
     At exit they would then be told to by a signal, which they are deaf to, and be waited for forever.

@@ -39,7 +39,15 @@ from anicolor.training.recipe import Recipe
 if TYPE_CHECKING:
     from anicolor.training.loop import Order
 
-__all__ = ["ColorizerTrainee", "LineFlowTrainee", "Painting", "RefinerTrainee", "Trainee", "trainee_of"]
+__all__ = [
+    "ColorizerTrainee",
+    "LineFlowTrainee",
+    "Painting",
+    "RefinerTrainee",
+    "Trainee",
+    "check_options",
+    "trainee_of",
+]
 
 _JUDGED = 192  # pixels a side: of the stretches that a refiner is judged on
 _EPOCHS = 10  # times that a refiner sees each stretch (Shi et al., section 4.1)
@@ -224,6 +232,19 @@ class LineFlowTrainee(Trainee[MotionPair]):
         return Painting(pair.colours[1:], pair.drawings[:1], given, painted, truth)
 
 
+def check_options(order: Order) -> None:
+    """Check that the model of ``order`` has a use for each of its options.
+
+    Raises:
+        InputError: it has not.
+    """
+    if order.model not in PRESETS and (order.painter or order.weights):
+        raise InputError(f"{order.model} learns from no other model: leave --colorizer and --weights out")
+    for option, wish in (("--references", order.references), ("--pool", order.pool)):
+        if order.model in (*PRESETS, LINEFLOW) and wish is not None:
+            raise InputError(f"{order.model} is no colorizer: leave {option} out")
+
+
 def trainee_of(order: Order, kept: Path) -> Trainee[Any]:
     """Return what ``order`` trains, with the weights to go on from or with random ones.
 
@@ -234,17 +255,11 @@ def trainee_of(order: Order, kept: Path) -> Trainee[Any]:
         AnicolorError: damaged weights, or weights of another model.
     """
     init = Path(order.init) if order.init else None
-    if order.model not in PRESETS and (order.painter or order.weights):
-        raise InputError(f"{order.model} learns from no other model: leave --colorizer and --weights out")
-    for option, wish in (("--references", order.references), ("--pool", order.pool)):
-        if order.model in (*PRESETS, LINEFLOW) and wish is not None:
-            raise InputError(f"{order.model} is no colorizer: leave {option} out")
     if order.model == LINEFLOW:
         return LineFlowTrainee(load_weights(init, LINEFLOW, build_lineflow) if init else build_lineflow(LINEFLOW))
     if order.model not in PRESETS:
         colorizer = _colorizer(order, init)
-        followed = colorizer.traits.tracked and not getattr(colorizer.settings, "copies", False)
-        pool = Pool(kept, order.pool, tracked=followed) if order.pool else None
+        pool = Pool(kept, order.pool, tracked=colorizer.traits.taught_tracked) if order.pool else None
         return ColorizerTrainee(order.model, colorizer, pool)
     refiner = load_weights(init, order.model, build_refiner) if init else build_refiner(order.model)
     colorizer = load_colorizer(order.painter or DEFAULT, Path(order.weights) if order.weights else None)

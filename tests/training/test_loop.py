@@ -340,7 +340,7 @@ def test_a_loss_that_is_no_number_stops_the_training(order: Order, tmp_path: Pat
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"model": "nope"}, "no model named 'nope'"),
+        ({"model": "nope"}, "no recipe trains 'nope'"),
         ({"data": ("/nowhere",)}, "expected a folder of clips"),
         ({"side": 40}, "a crop of 40 pixels: opdm-small needs a multiple of 16"),
         ({"vgg": "/nowhere.pth"}, "vgg19-dcbb9e9d.pth"),

@@ -8,11 +8,12 @@ import torch
 from short_runs import go_on, go_on_until, same, started
 
 from anicolor.data.clips import ClipSource, DrawnClips, Example
-from anicolor.errors import InputError
+from anicolor.errors import AnicolorError
 from anicolor.models.tracks import example_tracks
 from anicolor.training import loop
-from anicolor.training.loop import Order
+from anicolor.training.loop import Order, train
 from anicolor.training.pool import Pool
+from anicolor.training.team import Team
 
 CLIPS = DrawnClips(sizes=(64, 64))
 
@@ -83,7 +84,18 @@ def test_a_training_draws_each_example_once(clips: Path, tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("model", ["refiner-small", "lineflow"])
-def test_only_colorizers_take_a_pool(model: str, tmp_path: Path):
-    order = Order(model, pool=3)
-    with pytest.raises(InputError, match=f"{model} is no colorizer: leave --pool out"):
-        go_on(started(tmp_path, order), order)
+def test_only_colorizers_take_a_pool(model: str, tmp_path: Path, anicolor):
+    outcome = anicolor("train", model, "--pool", 3, "--out", tmp_path / "run")
+    assert outcome.code == 2
+    assert f"{model} is no colorizer: leave --pool out" in outcome.err
+    assert not (tmp_path / "run").exists(), "a run that cannot begin is no run to resume"
+
+
+def test_what_fails_in_a_worker_is_told_in_one_line(clips: Path, tmp_path: Path):
+    order = Order("opdm-small", (str(clips),), steps=1, batch=2, rate=1e-3, side=32, pool=2)
+    run = started(tmp_path / "run", order)
+    (run.folder / "kept").write_text("a file where the pool's folder would be")
+    with pytest.raises(AnicolorError) as said:
+        list(train(run, order, Team(torch.device("cpu")), workers=1))
+    assert "\n" not in str(said.value)
+    assert "kept" in str(said.value)

@@ -70,6 +70,7 @@ class OpdmColorizer(Colorizer):
             size_multiple=settings.size_multiple,
             steps=settings.steps,
             tracked=settings.tracked,
+            taught_tracked=settings.tracked,
             confident=settings.carried,
         )
         self._flow = DisFlow() if settings.needs_flow else None

@@ -71,6 +71,7 @@ class PscColorizer(Colorizer):
             stochastic=not settings.inverted,
             steps=settings.steps,
             tracked=settings.flow == "tracks",
+            taught_tracked=settings.flow == "tracks" and not settings.copies,
         )
         self._known: _Known | None = None
 

@@ -19,6 +19,7 @@ __all__ = ["Review", "review"]
 
 _SIDE = 640  # pixels: regions too small to be seen at this size are not noted
 _UNSURE = 0.5  # confidence: most votes are for other colours
+_SEEN = np.ones((3, 3), np.uint8)  # pixels of doubt: narrower ones are rims of lines, and never wrong as a whole
 _DOUBTFUL = 0.7  # of a region, on average
 _LEAST = 0.0002  # of the frame
 
@@ -56,7 +57,8 @@ def review(painted: Painted, gap: int | None = None) -> Review:
     closed = default_gap(*sure.shape) if gap is None else round(gap * scale)
     notes = _regions(painted, sure, inside, closed, (width / size[0], height / size[1]))
     doubt = np.where(inside, sure, np.nan).astype(np.float32)
-    return Review(float(sure[inside].mean()), float((sure[inside] < _UNSURE).mean()), notes, doubt)
+    unsure = cv2.morphologyEx(((sure < _UNSURE) & inside).astype(np.uint8), cv2.MORPH_OPEN, _SEEN)
+    return Review(float(sure[inside].mean()), float(unsure.sum() / inside.sum()), notes, doubt)
 
 
 def _regions(

@@ -28,6 +28,7 @@ _STRIP, _IN_ALL = 16, 400  # pictures of a shot, and of a film
 _SMALL, _SMALLEST, _MANY = 160, 112, 160  # pixels: of the pictures of a shot; smaller where there are many
 _QUALITY, _LOSSLESS = 86, 0.2
 _PALE = 0.35  # of its contrast is left to what lies under the doubt
+_VISIBLE = 0.0005  # of the drawing: less doubt than this is no reason to look
 _SQUARE = Fraction(1)
 
 
@@ -123,7 +124,7 @@ class Gallery:
 
 def needs_an_eye(note: FrameNote) -> bool:
     """Say whether something in a painted frame was doubtful or was corrected."""
-    doubtful = bool(note.regions or note.unsure) or (note.confidence is None and note.moved > 0)
+    doubtful = bool(note.regions) or (note.unsure or 0) >= _VISIBLE or (note.confidence is None and note.moved > 0)
     return not note.keyframe and (doubtful or note.corrected > 0)
 
 

@@ -70,7 +70,7 @@ class FrameNote:
     confidence: float | None = None
     """Mean inside the drawing, [0, 1]; None where the model cannot tell."""
     unsure: float | None = None
-    """Share of the drawing's pixels whose confidence is below a half, [0, 1]."""
+    """Share of the drawing's pixels whose confidence is below a half, [0, 1]; not of thin rims along lines."""
     corrected: int = 0
     """Regions whose colour flickered for a frame and was corrected."""
     moved: int = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -152,6 +154,16 @@ def test_what_was_in_doubt_is_noted_by_region() -> None:
     assert note.area == pytest.approx(29 * 13, rel=0.15)
     assert seen.doubt is not None
     assert np.isnan(seen.doubt[2, 2])
+
+
+def test_the_rim_of_a_line_is_no_doubt_that_an_eye_can_see() -> None:
+    painted = example()
+    assert painted.confidence is not None
+    rim = torch.ones_like(painted.confidence)
+    rim[:, 20:22] = 0.2  # two pixels wide
+    assert review(replace(painted, confidence=rim)).unsure == 0
+    rim[:, 20:24] = 0.2
+    assert review(replace(painted, confidence=rim)).unsure > 0
 
 
 def test_regions_in_doubt_are_those_that_the_gap_closes() -> None:

@@ -164,7 +164,8 @@ def test_who_needs_an_eye() -> None:
     assert not needs_an_eye(plain)
     assert not needs_an_eye(replace(plain, moved=5))
     assert not needs_an_eye(replace(plain, keyframe=True, unsure=0.5))
-    assert needs_an_eye(replace(plain, unsure=0.5))
+    assert not needs_an_eye(replace(plain, unsure=0.0002))
+    assert needs_an_eye(replace(plain, unsure=0.001))
     assert needs_an_eye(replace(plain, corrected=1))
     assert needs_an_eye(replace(plain, confidence=None, unsure=None, moved=5))
 

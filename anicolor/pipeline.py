@@ -26,6 +26,7 @@ from anicolor.media.film import Film
 from anicolor.media.picture import Picture, from_frame, to_frame
 from anicolor.media.sequence import read_picture
 from anicolor.media.write import Preset, Sink, check_output, create
+from anicolor.models.box import Box, Extent
 from anicolor.models.cache import PaintCache, digest_of
 from anicolor.models.colorizer import Colorizer, Colours, Reference
 from anicolor.models.windows import Precision, fit, network_size, paint
@@ -56,6 +57,7 @@ __all__ = [
 
 _SMALLEST = 32  # the least network size that the command line takes
 _FAR = -(10**6)  # the drawing that a foreign picture shows: beside none
+_BLANK = 0.98  # what is lighter than this is no line
 _GPU_BATCH = 8  # frames: on a CPU more than one at once only costs memory
 
 
@@ -72,7 +74,8 @@ class Settings:
     ``finish`` is ``flat`` (the keyframes' exact colours, where they are painted flat; else as ``soft``), ``soft``
     (raised to the frame's size without crossing a line) or ``raw``; ``gap`` is the widest gap in the lines, in pixels,
     that it closes (None: by the frame's size). With ``steady`` what flickers is given the colours around it in time,
-    before any finish but ``raw``. ``trace`` is what becomes of colour-trace lines: as the keyframes show,
+    before any finish but ``raw``. With ``box`` networks see only the part of the frames that something is drawn or
+    painted in. ``trace`` is what becomes of colour-trace lines: as the keyframes show,
     ``keep`` or ``paint`` (they take the darker fill beside them). ``references`` keyframes at most are given to the
     model for one frame (None: as many as it takes). ``batch`` frames are painted at once where a model can (None:
     several on a GPU, one elsewhere), with networks that calculate in ``precision``. ``layers`` go into folders beside
@@ -92,6 +95,7 @@ class Settings:
     finish: Finish = "flat"
     gap: int | None = None
     steady: bool = True
+    box: bool = True
     trace: Trace = "keyframe"
     references: int | None = None
     batch: int | None = None
@@ -104,7 +108,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done: shots with their keyframes, the drawings of each, the network's (height, width), remarks."""
+    """What will be done: shots with their keyframes, the drawings of each, remarks.
+
+    ``size`` (height, width) is that of whole frames for the network.
+    """
 
     shots: tuple[ShotPlan, ...]
     holds: tuple[tuple[Hold, ...], ...]
@@ -270,10 +277,12 @@ def _paint_shot(
     files = {_FAR if file.foreign else _drawing(file.index, holds): file for file in reversed(plan.keyframes)}
     inks, paints, drawing_of = InkSamples(), PaletteSamples(), partial(_drawing_of, settings=settings)
     references: dict[int, Reference] = {}
+    box, paper = _box(film, plan, holds, size, settings)
     for drawing, file in files.items():
         image = load(file, film.info).image
         picture = _under(file, film)
-        references[drawing] = Reference(drawing, fit(image[None], size)[0], _lines(picture, size, settings))
+        seen = box.cut(fit(image[None], box.canvas))[0]
+        references[drawing] = Reference(drawing, seen, _lines(picture, box, settings))
         drawn = drawing_of(picture)
         if settings.line_colour == "keyframe":
             inks.add(image, drawn)
@@ -282,7 +291,7 @@ def _paint_shot(
     painter = Painter(
         Look(inks.colours(), paints.colours()), settings.finish, settings.gap, settings.model, settings.trace
     )
-    window = _Reader(film, holds, size, settings)
+    window = _Reader(film, holds, box, settings)
     noise = FrameNoise(settings.seed)
     colorizer, refiner = networks.colorizer, networks.refiner
     painted = paint(
@@ -312,7 +321,10 @@ def _paint_shot(
             if shown is None:
                 yield from _write_given(write, plan.keyframes, holds[number], given)
                 continue
-            finished = painter.paint(sight.colours, sight.confidence, sight.lines, drawing_of(shown))
+            blank = torch.ones(1)
+            sure = None if sight.confidence is None else box.laid_on(sight.confidence, blank)
+            colours, lines = box.laid_on(sight.colours, paper), box.laid_on(sight.lines, blank)
+            finished = painter.paint(colours, sure, lines, drawing_of(shown))
             finished = replace(finished, corrected=sight.corrected)
             yield from write.painted(holds[number].frames, _picture(finished, shown, covered=whole), finished)
 
@@ -409,8 +421,8 @@ def _drawing_of(picture: Picture, settings: Settings) -> Tensor:
 class _Reader:
     """Drawings of one shot, read in order: only the window at work is held."""
 
-    def __init__(self, film: Film, holds: tuple[Hold, ...], size: tuple[int, int], settings: Settings) -> None:
-        self._film, self._holds, self._size, self._settings = film, holds, size, settings
+    def __init__(self, film: Film, holds: tuple[Hold, ...], box: Box, settings: Settings) -> None:
+        self._film, self._holds, self._box, self._settings = film, holds, box, settings
         self._held: dict[int, tuple[Picture, Tensor]] = {}
         self._start_at(0)
 
@@ -423,7 +435,7 @@ class _Reader:
         while self._next < drawings.stop:
             picture = next(self._pictures)
             if self._next in drawings:
-                self._held[self._next] = picture, _lines(picture, self._size, self._settings)
+                self._held[self._next] = picture, _lines(picture, self._box, self._settings)
             self._next += 1
         return torch.stack([self._held[index][1] for index in drawings])
 
@@ -442,10 +454,38 @@ class _Reader:
         self._next = index
 
 
-def _lines(picture: Picture, size: tuple[int, int], settings: Settings) -> Tensor:
+def _lines(picture: Picture, box: Box, settings: Settings) -> Tensor:
     frame = to_frame(picture)[None]
     lines = extract(frame, settings.lines) if _extracted(settings) else drawn_lines(frame)
-    return fit(lines, size)[0]
+    return box.cut(fit(lines, box.canvas))[0]
+
+
+def _box(
+    film: Film, plan: ShotPlan, holds: tuple[Hold, ...], size: tuple[int, int], settings: Settings
+) -> tuple[Box, Tensor]:
+    """Return the part of a shot's frames that is drawn or painted in, and the one colour ``[3]`` that is around it.
+
+    Where keyframes have other papers, are of another film, or lines must be extracted, it is the whole frame.
+    """
+    whole, white = Box.whole(size), torch.ones(3)
+    if not settings.box or _extracted(settings) or any(file.foreign for file in plan.keyframes):
+        return whole, white
+    extent, paper = Extent(film.info.height, film.info.width), None
+    for file in plan.keyframes:
+        image = load(file, film.info).image
+        corner = image[:, 0, 0]
+        paper = corner if paper is None else paper
+        if not torch.equal(paper, corner):
+            return whole, white
+        extent.see((image != paper[:, None, None]).any(dim=0))
+    firsts = {hold.frames.start for hold in holds}
+    for frame, picture in zip(plan.shot.frames, film.read(plan.shot.frames), strict=True):
+        if extent.everywhere:
+            return whole, white
+        if frame in firsts:
+            extent.see(drawn_lines(to_frame(picture)[None])[0, 0] < _BLANK)
+    assert paper is not None, "a shot that is painted has a keyframe"
+    return extent.box(settings.size), paper
 
 
 def _extracted(settings: Settings) -> bool:

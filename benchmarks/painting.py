@@ -2,13 +2,14 @@
 
     python benchmarks/painting.py                  # time and memory: two minutes on one core
     python benchmarks/painting.py --scores 2       # and scores of two drawn scenes at 1920x1080: six more a scene
-    python benchmarks/painting.py --clips examples/saha   # and of clips, enlarged to 1080 rows
+    python benchmarks/painting.py --clips examples/saha   # and of clips, enlarged to 1080 rows on pages of 1920x1080
 
 Time: CPU seconds of one core for each step of a frame at 1920x1080, the least of several rounds side by side, on what
 opdm-small makes of a drawn scene; decoding and writing are not in it. Memory: the most that a process of its own holds
 while it paints a frame of 3840x2160 in all layers, in GiB, network and libraries included. Scores: ``anicolor eval`` of
-the same scenes with each finish, inside the drawing. Clips on disk, lines and colours alike, are enlarged by Lanczos
-resampling: their edges are softer than those of drawings of that size. Writes JSON to stdout.
+the same scenes with each finish, inside the drawing, and with --no-box. Clips on disk, lines and colours alike, are
+enlarged by Lanczos resampling: their edges are softer than those of drawings of that size. They lie in the middle of
+an empty page. Writes JSON to stdout.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ from anicolor.painting.soft import soften
 from anicolor.pipeline import Settings
 from anicolor.trials import paint_clip
 
-ROUNDS, SCENE, ROWS = 5, 0, 1080
+ROUNDS, SCENE = 5, 0
+ROWS, COLUMNS = 1080, 1920
 ALL = ("paint", "lines", "regions", "confidence")
 
 
@@ -62,12 +64,13 @@ def main() -> None:
         sets = {str(path): enlarged(path, folder / "clips" / str(n)) for n, path in enumerate(asked.clips)}
         if asked.scores:
             sets["drawn"] = folder / "scenes"
-            list(draw_clips(sets["drawn"], asked.scores, DrawnSettings(frames=17, size=(1080, 1920))))
+            list(draw_clips(sets["drawn"], asked.scores, DrawnSettings(frames=17, size=(ROWS, COLUMNS))))
         found["scores"] = {
             name: [
                 scores(clips, "opdm-small", "raw"),
                 scores(clips, "opdm-small", "flat", steady=False),
                 scores(clips, "opdm-small", "flat"),
+                scores(clips, "opdm-small", "flat", box=False),
                 scores(clips, "flow", "flat"),
             ]
             for name, clips in sets.items()
@@ -76,7 +79,7 @@ def main() -> None:
 
 
 def enlarged(root: Path, out: Path) -> Path:
-    """Write the clips below ``root`` as they are at 1080 rows; return where."""
+    """Write the clips below ``root`` as they are at 1080 rows, in the middle of pages of 1920x1080; return where."""
     for number, clip in enumerate(find_clips(root)):
         for kind in (clip.color, clip.line):
             (out / str(number) / kind.name).mkdir(parents=True)
@@ -84,7 +87,10 @@ def enlarged(root: Path, out: Path) -> Path:
                 pixels = read_picture(image.path).rgb8()
                 size = round(pixels.shape[1] * ROWS / len(pixels)), ROWS
                 large = cv2.resize(pixels, size, interpolation=cv2.INTER_LANCZOS4)
-                write_bytes(out / str(number) / kind.name / f"{image.number:04d}.png", encode_png(Picture(large)))
+                left = max(0, COLUMNS - size[0]) // 2
+                sides = left, max(0, COLUMNS - size[0] - left)
+                page = cv2.copyMakeBorder(large, 0, 0, *sides, cv2.BORDER_CONSTANT, value=pixels[0, 0].tolist())
+                write_bytes(out / str(number) / kind.name / f"{image.number:04d}.png", encode_png(Picture(page)))
     return out
 
 
@@ -147,9 +153,9 @@ def run(clip: ClipFolder, out: Path, settings: Settings) -> None:
         pass
 
 
-def scores(clips: Path, model: str, finish: str, *, steady: bool = True) -> dict[str, Any]:
+def scores(clips: Path, model: str, finish: str, *, steady: bool = True, box: bool = True) -> dict[str, Any]:
     order = ["--model", model, "--finish", finish, "--data", str(clips), "--mask", "drawing", "--json"]
-    order.append("--steady" if steady else "--no-steady")
+    order += ["--steady" if steady else "--no-steady", "--box" if box else "--no-box"]
     command = [sys.executable, "-m", "anicolor", "eval", *order, "--psnr", "--segment-accuracy"]
     said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     wanted = {("psnr", ""), ("pixel_accuracy", "within 2 levels"), ("segment_accuracy", "within 2 levels, drawn lines")}
@@ -158,7 +164,7 @@ def scores(clips: Path, model: str, finish: str, *, steady: bool = True) -> dict
         for row in said["metrics"]
         if any(row["metric"] == metric and row["variant"].startswith(variant) for metric, variant in wanted)
     }
-    return {"model": model, "finish": finish, "steady": steady, **means}
+    return {"model": model, "finish": finish, "steady": steady, "box": box, **means}
 
 
 if __name__ == "__main__":

@@ -54,6 +54,58 @@ def interrupted(begin, out):
     assert ".anicolor.json" in files_in(out)
 
 
+class Watched(Colorizer):
+    """Paints everything in one colour, and keeps what it was shown."""
+
+    traits = Traits(window=1, keyframes=2, size_multiple=1)
+    settings = None
+
+    def __init__(self):
+        self.seen = []
+
+    @property
+    def networks(self):
+        return {}
+
+    def colorize(self, request, noise, steps=None):
+        del noise, steps
+        self.seen.append((tuple(request.lines.shape[-2:]), *(tuple(r.image.shape[-2:]) for r in request.references)))
+        return Colours(torch.full((1, 3, *request.lines.shape[-2:]), 0.25))
+
+
+def on_a_page(pixels, paper=(255, 255, 255), size=(240, 320)):
+    """Put ``pixels`` in the middle of a large empty page."""
+    page = np.full((*size, 3), paper, np.uint8)
+    page[96:144, 128:192] = np.where((pixels == 255).all(axis=-1, keepdims=True), paper, pixels)
+    return page
+
+
+@pytest.mark.parametrize(
+    ("papers", "box", "size"),
+    [
+        ([(255, 255, 255)] * 2, True, (112, 112)),
+        ([(90, 120, 130)] * 2, True, (112, 112)),
+        ([(90, 120, 130), (91, 120, 130)], True, (240, 320)),
+        ([(255, 255, 255)] * 2, False, (240, 320)),
+    ],
+    ids=["white paper", "grey paper", "two papers", "--no-box"],
+)
+def test_a_colorizer_sees_what_is_drawn_and_the_rest_is_paper(tmp_path, out, papers, box, size):
+    drawings = [draw(0, step) for step in range(4)]
+    film = open_film(save(tmp_path / "film", [on_a_page(drawing.lines) for drawing in drawings], range(4)))
+    painted = [on_a_page(drawings[n].colours, paper) for n, paper in zip((0, 3), papers, strict=True)]
+    keyframes = save(tmp_path / "k", painted, (0, 3))
+    settings = Settings(box=box, finish="raw")
+    colorizer = Watched()
+    list(colorize(film, make_plan(film, keyframes, settings), colorizer, out, settings))
+    assert colorizer.seen == [(size, size, size)] * 2
+    if size != (240, 320):
+        for frame in pixels_of(out):
+            assert (frame[:60] == papers[0]).all()
+            assert (frame[:, 220:] == papers[0]).all()
+            assert (frame[96:144, 128:192] != papers[0]).any()
+
+
 def test_every_frame_is_told(begin):
     assert list(begin()) == [Progress(done, 8, (done - 1) // 4) for done in range(1, 9)]
 
@@ -212,7 +264,7 @@ def test_no_more_frames_are_held_than_a_window_needs(tmp_path, colorizer, monkey
     asked = 2 + 2  # that a drawing's colours are held steady by
     for _ in colorize(source, plan, colorizer, out, TINY):
         assert sum(reference() is not None for reference in alive) <= window + asked + 2
-    assert len(alive) <= count + 4, "every frame is read once, but for the keyframes' and the first"
+    assert len(alive) <= 2 * count + 4, "every frame is read for its box and to be painted; the keyframes' once more"
 
 
 def test_colour_film_is_asked_about(tmp_path, long_keyframes):

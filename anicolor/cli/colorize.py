@@ -47,6 +47,7 @@ __all__ = ["command"]
 @options.refine
 @options.refiner
 @options.steady
+@options.box
 @options.trace
 @options.palette
 @options.layers
@@ -90,6 +91,7 @@ def command(
     refine: bool | None,
     refiner: Path | None,
     steady: bool,
+    box: bool,
     trace: Any,
     palette: Path | None,
     layers: Any,
@@ -129,6 +131,7 @@ def command(
         finish=finish,
         gap=gap,
         steady=steady,
+        box=box,
         trace=trace,
         references=references,
         batch=batch,

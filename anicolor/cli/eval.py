@@ -100,6 +100,7 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
 @options.refine
 @options.refiner
 @options.steady
+@options.box
 @click.option("--keep", type=options.FilmPath, help="Folder for what --model paints. [default: thrown away]")
 @click.option("--html", type=options.FilmPath, help="Write a page with curves, worst frames and shots.")
 @options.rate
@@ -231,7 +232,7 @@ def _painted(
     from anicolor.trials import paint_clip, spaced
 
     colorizer = load_colorizer(model, more["weights"], device)
-    wishes = {name: more[name] for name in ("steps", "seed", "size", "finish", "steady", "references")}
+    wishes = {name: more[name] for name in ("steps", "seed", "size", "finish", "steady", "box", "references")}
     settings = Settings("none", borrow=True, **wishes)
     scratch = Path(after.enter_context(tempfile.TemporaryDirectory(prefix="anicolor-eval-")))
     for clip, name in _clips(data, scratch, more):

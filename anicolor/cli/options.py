@@ -13,6 +13,7 @@ __all__ = [
     "FilmPath",
     "as_json",
     "batch",
+    "box",
     "cache",
     "device",
     "dry_run",
@@ -84,7 +85,7 @@ size = click.option(
     type=click.IntRange(32),
     default=640,
     show_default=True,
-    help="Longer side of the frames that the network sees.",
+    help="Longer side of what the network sees of a frame.",
 )
 shots = click.option("--shots", type=FilmPath, metavar="FILE", help="Cuts: JSON, CSV, EDL or OTIO. [default: found]")
 preset = click.option(
@@ -159,6 +160,12 @@ steady = click.option(
     default=True,
     show_default=True,
     help="What flickers is given the colours around it in time; never with --finish raw.",
+)
+box = click.option(
+    "--box/--no-box",
+    default=True,
+    show_default=True,
+    help="The network sees only the part of the frames that something is drawn or painted in.",
 )
 gap = click.option(
     "--gap",

@@ -74,7 +74,7 @@ class Settings:
     ``finish`` is ``flat`` (the keyframes' exact colours, where they are painted flat; else as ``soft``), ``soft``
     (raised to the frame's size without crossing a line) or ``raw``; ``gap`` is the widest gap in the lines, in pixels,
     that it closes (None: by the frame's size). With ``steady`` what flickers is given the colours around it in time,
-    before any finish but ``raw``. With ``box`` networks see only the part of the frames that something is drawn or
+    before any finish but ``raw``. With ``box`` networks see of large frames only the part that something is drawn or
     painted in. ``trace`` is what becomes of colour-trace lines: as the keyframes show,
     ``keep`` or ``paint`` (they take the darker fill beside them). ``references`` keyframes at most are given to the
     model for one frame (None: as many as it takes). ``batch`` frames are painted at once where a model can (None:
@@ -277,17 +277,18 @@ def _paint_shot(
     files = {_FAR if file.foreign else _drawing(file.index, holds): file for file in reversed(plan.keyframes)}
     inks, paints, drawing_of = InkSamples(), PaletteSamples(), partial(_drawing_of, settings=settings)
     references: dict[int, Reference] = {}
-    box, paper = _box(film, plan, holds, size, settings)
-    for drawing, file in files.items():
-        image = load(file, film.info).image
-        picture = _under(file, film)
-        seen = box.cut(fit(image[None], box.canvas))[0]
-        references[drawing] = Reference(drawing, seen, _lines(picture, box, settings))
-        drawn = drawing_of(picture)
-        if settings.line_colour == "keyframe":
-            inks.add(image, drawn)
-        if settings.finish == "flat":
-            paints.add(image, drawn)
+    with _memory(size):
+        box, paper = _box(film, plan, holds, size, settings)
+        for drawing, file in files.items():
+            image = load(file, film.info).image
+            picture = _under(file, film)
+            seen = box.cut(fit(image[None], box.canvas))[0]
+            references[drawing] = Reference(drawing, seen, _lines(picture, box, settings))
+            drawn = drawing_of(picture)
+            if settings.line_colour == "keyframe":
+                inks.add(image, drawn)
+            if settings.finish == "flat":
+                paints.add(image, drawn)
     painter = Painter(
         Look(inks.colours(), paints.colours()), settings.finish, settings.gap, settings.model, settings.trace
     )
@@ -312,7 +313,7 @@ def _paint_shot(
     def given(file: KeyframeFile) -> Painted:
         return painter.given(load(file, film.info).image, drawing_of(_under(file, film)))
 
-    with _memory(size):
+    with _memory(box.size):
         sights = _sights(len(holds), references, painted, window)
         if refiner is not None:
             sights = refined(sights, len(holds), references, refiner, settings.precision)
@@ -463,29 +464,35 @@ def _lines(picture: Picture, box: Box, settings: Settings) -> Tensor:
 def _box(
     film: Film, plan: ShotPlan, holds: tuple[Hold, ...], size: tuple[int, int], settings: Settings
 ) -> tuple[Box, Tensor]:
-    """Return the part of a shot's frames that is drawn or painted in, and the one colour ``[3]`` that is around it.
+    """Return the part of a shot's frames that networks are shown, and the one colour ``[3]`` that is around it.
 
-    Where keyframes have other papers, are of another film, or lines must be extracted, it is the whole frame.
+    It is the whole frame where that is not made smaller, where keyframes have other papers or are of another film, and
+    where lines must be extracted.
     """
     whole, white = Box.whole(size), torch.ones(3)
-    if not settings.box or _extracted(settings) or any(file.foreign for file in plan.keyframes):
+    height, width = film.info.height, film.info.width
+    strange = _extracted(settings) or any(file.foreign for file in plan.keyframes)
+    if not settings.box or strange or size == (height, width):
         return whole, white
-    extent, paper = Extent(film.info.height, film.info.width), None
+    extent, paper = Extent(height, width), None
     for file in plan.keyframes:
         image = load(file, film.info).image
         corner = image[:, 0, 0]
         paper = corner if paper is None else paper
         if not torch.equal(paper, corner):
             return whole, white
-        extent.see((image != paper[:, None, None]).any(dim=0))
+        extent.see_keyframe((image != paper[:, None, None]).any(dim=0), _marks(_under(file, film)))
     firsts = {hold.frames.start for hold in holds}
     for frame, picture in zip(plan.shot.frames, film.read(plan.shot.frames), strict=True):
-        if extent.everywhere:
-            return whole, white
         if frame in firsts:
-            extent.see(drawn_lines(to_frame(picture)[None])[0, 0] < _BLANK)
+            extent.see_drawing(_marks(picture))
     assert paper is not None, "a shot that is painted has a keyframe"
     return extent.box(settings.size), paper
+
+
+def _marks(picture: Picture) -> Tensor:
+    """Return where a drawing has lines, however faint, ``[H, W]``."""
+    return drawn_lines(to_frame(picture)[None])[0, 0] < _BLANK
 
 
 def _extracted(settings: Settings) -> bool:

@@ -7,7 +7,7 @@
 The small forms have 4.7 to 5.8 million parameters (``anicolor models``). Each learns from 400 drawn examples, in
 ``--budget`` optimizer steps of 8 of 128 pixels, shared out among its stages as its recipe does. opdm-small and
 pscdiffusion-small also follow the keyframes by lineflow, which learned on other drawn scenes before.
-What they paint is scored as the networks make it (no box, no finish, no steadying, no refiner), on drawn scenes of
+What they paint is scored as the networks make it (no finish, no steadying, no refiner), on drawn scenes of
 unseen seeds, keyframes every 16th drawing and the last, whole frames: inside the drawing would be, for each, where it
 painted anything, and noise on the paper would make more of it. Trainings lie in the folder ``--runs``; one that was
 stopped goes on. Rows that are not asked for stay as they are in papers.json; the table is written into docs/results.md.
@@ -109,7 +109,7 @@ def trained(name: str, asked: argparse.Namespace) -> dict[str, str]:
 def scored(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     """Return the scores of what the trained model paints, and the command that repeats them."""
     order = ["eval", "--model", name, "--data", "drawn", "--clips", str(asked.clips)]
-    order += ["--no-box", "--finish", "raw", "--no-refine", "--psnr", "--ssim", "--cdc", "--warp-error", "--json"]
+    order += ["--finish", "raw", "--no-refine", "--psnr", "--ssim", "--cdc", "--warp-error", "--json"]
     if (best := weights(name, asked)) is not None:
         order += ["--weights", str(best)]
     command = [sys.executable, "-m", "anicolor", *order, "--device", asked.device]
@@ -138,7 +138,7 @@ def cost(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     (clip,) = draw_clips(asked.cost, 1, DrawnSettings(frames=FRAMES, size=512))
     colorizer = load_colorizer(name, weights(name, asked), str(pick_device(asked.device)))
     keyframes = spaced(range(FRAMES), 16)
-    settings = Settings(finish="raw", steady=False, box=False)
+    settings = Settings(finish="raw", steady=False)
     clock = time.process_time if colorizer.device.type == "cpu" else time.monotonic
     start = clock()
     for _ in paint_clip(clip, keyframes, colorizer, asked.cost / "painted", settings):

@@ -80,30 +80,51 @@ def on_a_page(pixels, paper=(255, 255, 255), size=(240, 320)):
     return page
 
 
+@pytest.mark.parametrize("finish", ["raw", "flat", "soft"])
 @pytest.mark.parametrize(
     ("papers", "box", "size"),
     [
         ([(255, 255, 255)] * 2, True, (112, 112)),
         ([(90, 120, 130)] * 2, True, (112, 112)),
-        ([(90, 120, 130), (91, 120, 130)], True, (240, 320)),
-        ([(255, 255, 255)] * 2, False, (240, 320)),
+        ([(90, 120, 130), (91, 120, 130)], True, (96, 128)),
+        ([(255, 255, 255)] * 2, False, (96, 128)),
     ],
     ids=["white paper", "grey paper", "two papers", "--no-box"],
 )
-def test_a_colorizer_sees_what_is_drawn_and_the_rest_is_paper(tmp_path, out, papers, box, size):
+def test_of_a_large_frame_a_colorizer_sees_what_is_drawn_and_the_rest_is_paper(
+    tmp_path, out, papers, box, size, finish
+):
     drawings = [draw(0, step) for step in range(4)]
     film = open_film(save(tmp_path / "film", [on_a_page(drawing.lines) for drawing in drawings], range(4)))
     painted = [on_a_page(drawings[n].colours, paper) for n, paper in zip((0, 3), papers, strict=True)]
     keyframes = save(tmp_path / "k", painted, (0, 3))
-    settings = Settings(box=box, finish="raw")
+    settings = Settings(box=box, finish=finish, size=128)
     colorizer = Watched()
     list(colorize(film, make_plan(film, keyframes, settings), colorizer, out, settings))
     assert colorizer.seen == [(size, size, size)] * 2
-    if size != (240, 320):
+    if size != (96, 128):
         for frame in pixels_of(out):
             assert (frame[:60] == papers[0]).all()
             assert (frame[:, 220:] == papers[0]).all()
             assert (frame[96:144, 128:192] != papers[0]).any()
+
+
+def test_the_size_named_when_a_box_takes_too_much_memory_is_smaller_than_it(tmp_path, out):
+    class Greedy(Watched):
+        def colorize(self, request, noise, steps=None):
+            super().colorize(request, noise, steps)
+            raise MemoryError
+
+    drawings = [draw(0, step) for step in range(4)]
+    film = open_film(save(tmp_path / "film", [on_a_page(drawing.lines) for drawing in drawings], range(4)))
+    keyframes = save(tmp_path / "k", [on_a_page(drawings[0].colours)], (0,))
+    colorizer, size = Greedy(), 128
+    for cure in ("at a network size of 112: try --size 80", "at a network size of 80: try --size 48"):
+        settings = Settings(size=size)
+        with pytest.raises(AnicolorError, match=cure):
+            list(colorize(film, make_plan(film, keyframes, settings), colorizer, out, settings, overwrite=True))
+        size = int(cure.split()[-1])
+    assert [seen[0] for seen in colorizer.seen] == [(112, 112), (60, 80)]
 
 
 def test_every_frame_is_told(begin):
@@ -264,7 +285,7 @@ def test_no_more_frames_are_held_than_a_window_needs(tmp_path, colorizer, monkey
     asked = 2 + 2  # that a drawing's colours are held steady by
     for _ in colorize(source, plan, colorizer, out, TINY):
         assert sum(reference() is not None for reference in alive) <= window + asked + 2
-    assert len(alive) <= 2 * count + 4, "every frame is read for its box and to be painted; the keyframes' once more"
+    assert len(alive) <= count + 4, "every frame is read once, but for the keyframes' and the first"
 
 
 def test_colour_film_is_asked_about(tmp_path, long_keyframes):

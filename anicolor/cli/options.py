@@ -165,7 +165,7 @@ box = click.option(
     "--box/--no-box",
     default=True,
     show_default=True,
-    help="The network sees only the part of the frames that something is drawn or painted in.",
+    help="Of large frames the network sees only the part that something is drawn or painted in.",
 )
 gap = click.option(
     "--gap",

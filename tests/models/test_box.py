@@ -2,54 +2,58 @@
 
 import pytest
 import torch
+from torch import Tensor
 
 from anicolor.models.box import Box, Extent
 
 
-def extent(height: int, width: int, top: int, bottom: int, left: int, right: int) -> Extent:
-    marks = torch.zeros(height, width, dtype=torch.bool)
-    marks[top, left] = marks[bottom - 1, right - 1] = True
-    found = Extent(height, width)
-    found.see(torch.zeros_like(marks))
-    found.see(marks)
+def marks(height: int, width: int, top: int, bottom: int, left: int, right: int) -> Tensor:
+    found = torch.zeros(height, width, dtype=torch.bool)
+    found[top, left] = found[bottom - 1, right - 1] = True
     return found
 
 
-def test_a_small_frame_is_cut_with_a_margin_at_places_of_a_grid() -> None:
-    assert extent(640, 640, 100, 420, 200, 330).box(640) == Box((640, 640), 64, 464, 160, 368)
+def extent(height: int, width: int, top: int, bottom: int, left: int, right: int) -> Extent:
+    found = Extent(height, width)
+    found.see_drawing(torch.zeros(height, width, dtype=torch.bool))
+    found.see_drawing(marks(height, width, top, bottom, left, right))
+    return found
 
 
-def test_a_large_frame_is_shown_as_large_as_the_network_may_see_it() -> None:
+def test_what_is_small_in_a_large_frame_is_shown_as_large_as_the_network_may_see_it() -> None:
     box = extent(2160, 3840, 1000, 2000, 1500, 2100).box(640)
-    assert box.canvas[0] / 2160 == pytest.approx(box.canvas[1] / 3840, rel=0.01)
-    assert box.canvas[0] / 2160 == pytest.approx((640 - 96) / 1000, rel=0.01)
+    scale = box.canvas[0] / 2160
+    assert scale == pytest.approx(box.canvas[1] / 3840, rel=0.01)
+    assert scale == pytest.approx((640 - 96) / 1000, rel=0.01)
     assert 544 + 64 <= box.size[0] <= 640
-    assert box.top <= 1000 * box.canvas[0] / 2160 - 32
-    assert box.bottom >= 2000 * box.canvas[0] / 2160 + 32
+    assert 0 <= 1000 * scale - 32 - box.top < 16
+    assert 0 <= box.bottom - 2000 * scale - 32 < 16
+    assert box.top % 16 == box.bottom % 16 == box.left % 16 == box.right % 16 == 0
 
 
 def test_nothing_is_enlarged() -> None:
-    assert extent(300, 400, 140, 160, 190, 210).box(640).canvas == (300, 400)
+    assert extent(1300, 1400, 140, 160, 190, 210).box(640).canvas == (1300, 1400)
+    assert extent(300, 400, 140, 160, 190, 210).box(640) == Box.whole((300, 400))
 
 
-@pytest.mark.parametrize("side", [(0, 300, 0, 400), (3, 290, 9, 399)], ids=str)
-def test_what_fills_its_frame_is_shown_whole(side: tuple[int, int, int, int]) -> None:
-    found = extent(300, 400, *side)
-    assert found.everywhere
-    assert found.box(640) == Box.whole((300, 400))
-    assert found.box(200) == Box.whole((150, 200))
+@pytest.mark.parametrize("ends", [(0, 1080, 0, 1920), (3, 1070, 300, 1700), (500, 560, 5, 1915)], ids=str)
+def test_what_would_be_hardly_larger_is_shown_with_its_whole_frame(ends: tuple[int, int, int, int]) -> None:
+    assert extent(1080, 1920, *ends).box(640) == Box.whole((360, 640))
 
 
-def test_what_is_long_and_thin_is_shown_no_smaller_than_with_its_frame() -> None:
-    box = extent(1080, 1920, 500, 560, 5, 1915).box(640)
-    assert box.canvas == (360, 640)
-    assert box.size == (96, 640)
+def test_an_empty_shot_is_shown_whole() -> None:
+    assert Extent(1080, 1920).box(640) == Box.whole((360, 640))
 
 
-def test_an_empty_shot_is_shown_by_its_middle() -> None:
-    box = Extent(400, 400).box(640)
-    assert box.size == (80, 80)
-    assert box.top < 200 < box.bottom
+def test_paint_beyond_the_lines_moves_with_them() -> None:
+    """A shadow without a line, to the right of the figure: it is there in frames that are no keyframes too."""
+    found = Extent(2000, 2000)
+    found.see_keyframe(marks(2000, 2000, 100, 200, 100, 300), marks(2000, 2000, 100, 200, 100, 200))
+    found.see_drawing(marks(2000, 2000, 100, 200, 300, 400))
+    box = found.box(640)
+    assert box.canvas == (2000, 2000)
+    assert 500 + 32 <= box.right < 500 + 32 + 16
+    assert box.left < 100
 
 
 def test_a_part_that_is_cut_and_laid_back() -> None:
@@ -57,6 +61,7 @@ def test_a_part_that_is_cut_and_laid_back() -> None:
     box = Box((64, 96), 16, 48, 0, 80)
     part = box.cut(picture)
     assert part.shape == (3, *box.size)
+    assert part.untyped_storage().nbytes() == part.nbytes, "it holds no whole frame"
     paper = torch.tensor([0.1, 0.2, 0.3])
     canvas = box.laid_on(part, paper)
     assert torch.equal(box.cut(canvas), part)

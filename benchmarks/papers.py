@@ -1,6 +1,6 @@
 """Train all five papers at one small size on one budget, and score them on the same scenes.
 
-    python benchmarks/papers.py                              # hours on a CPU, minutes on a GPU
+    python benchmarks/papers.py                              # about five hours of one core
     python benchmarks/papers.py --papers pscdiffusion-small  # one of them
     python benchmarks/papers.py --budget 200 --clips 2       # a first look
 

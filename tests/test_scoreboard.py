@@ -32,6 +32,19 @@ def test_the_table_of_papers_is_the_json() -> None:
     assert papers.with_table(page, board) != page
 
 
+def test_all_five_papers_are_scored_on_one_budget() -> None:
+    papers = benchmark("papers")
+    rows = json.loads(papers.SCORES.read_text())["rows"]
+    assert [row["model"] for row in rows] == [*papers.PAPERS, papers.YARDSTICK]
+    wanted = {(metric, variant) for metric, variant, *_ in papers.COLUMNS.values()}
+    assert all(wanted <= {(score["metric"], score["variant"]) for score in row["scores"]} for row in rows)
+    for same in ("budget", "device"):
+        assert len({row[same] for row in rows}) == 1, same
+    assert {row["train"].split("--budget")[1] for row in rows if "train" in row} == {
+        f" {rows[0]['budget']} --batch {papers.BATCH} --crop {papers.SIDE} --pool {papers.POOL}"
+    }
+
+
 def test_the_table_is_the_json(scoreboard: ModuleType) -> None:
     page = (ROOT / "README.md").read_text()
     assert scoreboard.with_table(page, json.loads(scoreboard.SCORES.read_text())) == page

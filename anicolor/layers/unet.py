@@ -90,12 +90,12 @@ class UNet(nn.Module):
             self.up.append(here)
         self.leave = nn.Sequential(group_norm(base), nn.SiLU(), nn.Conv2d(base, made * patch**2, 1))
 
-    def predict(self, shown: Tensor, time: Tensor, *context: Tensor) -> Tensor:
-        """Return ``[B, made, H, W]`` for ``shown`` ``[B, C, H, W]`` at the time steps ``[B]``.
+    def predict(self, shown: Tensor, time: Tensor | None, *context: Tensor) -> Tensor:
+        """Return ``[B, made, H, W]`` for ``shown`` ``[B, C, H, W]`` at the time steps ``[B]`` (None: of no time).
 
         ``context`` goes to the bottom, after its features.
         """
-        embedded = self.time(sinusoids(time, self.frequencies))
+        embedded = None if time is None else self.time(sinusoids(time, self.frequencies))
         h = self.enter(F.pixel_unshuffle(shown, self.patch))
         kept: list[Tensor] = []
         for level, blocks in enumerate(self.down):

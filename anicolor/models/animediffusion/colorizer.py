@@ -13,7 +13,7 @@ from anicolor.lines.xdog import XDoG, restyle
 from anicolor.models.animediffusion.network import AnimeSettings, AnimeUNet
 from anicolor.models.colorizer import Colorizer, Colours, Request, Traits
 
-__all__ = ["PRESETS", "TINY", "AnimeColorizer", "bound", "build", "timed"]
+__all__ = ["PRESETS", "TINY", "AnimeColorizer", "bound", "build"]
 
 PRESETS = {
     "animediffusion": AnimeSettings(),
@@ -66,26 +66,25 @@ class AnimeColorizer(Colorizer):
             return replace(noise, seed=noise.seed + step + 1).draw(request.seeds, shape).to(self.device)
 
         if self.settings.inverted:
-            start = self.schedule.invert(timed(denoise, self.settings), image, steps)
+            inverse = bound(self.network, 2 * lines - 1, image, timeless=self.settings.timeless)
+            start = self.schedule.invert(inverse, image, steps)
         else:
             start = noise.draw(request.seeds, shape).to(self.device)
         made = self.schedule.sample(denoise, start, steps, self.settings.eta, fresh)
         return Colours((made + 1) / 2)
 
 
-def bound(network: nn.Module, lines: Tensor, reference: Tensor) -> Denoise:
-    """Return ``network`` with its conditions, ``[B, 1, H, W]`` and ``[B, 3, H, W]`` in [-1, 1]."""
+def bound(network: nn.Module, lines: Tensor, reference: Tensor, *, timeless: bool = False) -> Denoise:
+    """Return ``network`` with its conditions, ``[B, 1, H, W]`` and ``[B, 3, H, W]`` in [-1, 1].
+
+    A ``timeless`` one is told of no time.
+    """
 
     def denoise(noisy: Tensor, time: Tensor) -> Tensor:
-        predicted: Tensor = network(noisy, time, lines, reference)
+        predicted: Tensor = network(noisy, None if timeless else time, lines, reference)
         return predicted
 
     return denoise
-
-
-def timed(denoise: Denoise, settings: AnimeSettings) -> Denoise:
-    """Return ``denoise`` as the inversion calls it: told the time, or not."""
-    return (lambda noisy, time: denoise(noisy, torch.zeros_like(time))) if settings.timeless else denoise
 
 
 def build(name: str, settings: dict[str, object] | None = None) -> AnimeColorizer:

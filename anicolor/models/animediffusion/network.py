@@ -23,7 +23,7 @@ class AnimeSettings:
     ``heads``. With ``extracted``, lines are brought to XDoG's style before the network sees them (section 4.2); with
     ``copies``, references in training are distorted copies of the frame (section 4.1). ``steps`` DDIM steps paint, with
     ``eta`` of fresh noise, from noise that the reference is inverted to, or with ``inverted`` off from pure noise. With
-    ``timeless`` the inversion tells the network that every time is 0, as the published code does. ``patch`` folds
+    ``timeless`` the inversion tells the network of no time, as the published code does. ``patch`` folds
     ``patch x patch`` pixels into channels before the first layer.
     """
 
@@ -75,8 +75,8 @@ class AnimeUNet(UNet):
             settings.patch,
         )
 
-    def forward(self, noisy: Tensor, time: Tensor, lines: Tensor, reference: Tensor) -> Tensor:
-        """Return the noise ``[B, 3, H, W]`` in ``noisy`` of that shape at the time steps ``[B]``.
+    def forward(self, noisy: Tensor, time: Tensor | None, lines: Tensor, reference: Tensor) -> Tensor:
+        """Return the noise ``[B, 3, H, W]`` in ``noisy`` of that shape at the time steps ``[B]`` (None: told of no time).
 
         ``lines`` ``[B, 1, H, W]`` and ``reference`` ``[B, 3, H, W]`` are in [-1, 1].
         """

@@ -13,7 +13,7 @@ from anicolor.data.augment import bend
 from anicolor.data.clips import Example
 from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.lines.xdog import XDoG, xdog
-from anicolor.models.animediffusion.colorizer import AnimeColorizer, bound, timed
+from anicolor.models.animediffusion.colorizer import AnimeColorizer, bound
 from anicolor.models.objective import Batch, Objective, Turn
 from anicolor.models.windows import square
 
@@ -72,10 +72,12 @@ class PictureObjective(AnimeObjective):
         self.unroll = unroll
 
     def turns(self, batch: Batch) -> Iterator[Turn]:
-        denoise, start = bound(self.network, batch["lines"], batch["reference"]), batch["noise"]
+        shown, start = (batch["lines"], batch["reference"]), batch["noise"]
+        denoise = bound(self.network, *shown)
         if self.settings.inverted:
+            inverse = bound(self.network, *shown, timeless=self.settings.timeless)
             with torch.no_grad():
-                start = self.schedule.invert(timed(denoise, self.settings), batch["reference"], self.unroll)
+                start = self.schedule.invert(inverse, batch["reference"], self.unroll)
         loss = F.mse_loss(self.schedule.sample(denoise, start, self.unroll), batch["target"])
         yield Turn("network", loss, {"picture": loss.item()})
 

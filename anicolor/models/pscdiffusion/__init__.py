@@ -10,8 +10,8 @@ What differs, and why:
 - The time step is passed, and the network sees the warped reference: the published code ignores the one and shows a
   picture of the flow in place of the other, which explains its scores.
 - The report warps by a frozen correspondence network. ``pscdiffusion`` does if its weights are there. Else, and always
-  in ``pscdiffusion-small``, references follow ``tracks`` (lineflow's and optical flow's) through the drawings between;
-  a training says so.
+  in ``pscdiffusion-small``, references follow ``tracks`` (lineflow's and optical flow's) through the drawings between,
+  and distorted copies, between which and the frame there are none, lineflow at once; a training says so.
 - "Progressive" patch shuffle: the report does not say over what. Patches of 32, 16 or 8 pixels are shuffled, or none,
   by chance for each example; when a film is painted nothing is shuffled.
 - Several references: their tokens lie side by side in the cross-attention, and each place of the warped picture comes

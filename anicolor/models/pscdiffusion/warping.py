@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from anicolor.lines.distance import apart, proximity
-from anicolor.motion import DisFlow, FlowEstimator, warp
+from anicolor.models.lineflow.flow import shipped
+from anicolor.motion import FlowEstimator, warp
 
 __all__ = ["straight_flows", "warp_references"]
 
@@ -14,12 +15,16 @@ __all__ = ["straight_flows", "warp_references"]
 def straight_flows(lines: Tensor, images: Tensor, drawn: Tensor, network: FlowEstimator | None = None) -> Tensor:
     """Return the flows ``[T, K, 2, H, W]`` in pixels from line art ``[T, 1, H, W]`` to K references.
 
-    By the correspondence ``network`` from the lines to the references' colours ``[K, 3, H, W]``; without it by optical
+    By the correspondence ``network`` from the lines to the references' colours ``[K, 3, H, W]``; without it by line
     flow to their lines ``drawn`` ``[K, 1, H, W]``.
     """
-    target, sources = (lines, images) if network else (proximity(lines), proximity(drawn))
-    flow = network or DisFlow()
-    return torch.stack([flow.estimate(target, source.expand(len(lines), -1, -1, -1)) for source in sources], dim=1)
+    if network is not None:
+        return torch.stack([network.estimate(lines, image.expand(len(lines), -1, -1, -1)) for image in images], dim=1)
+    flow = shipped()
+    frames = [flow.describe(frame[None]) for frame in lines]
+    keyframes = [flow.describe(keyframe[None]) for keyframe in drawn]
+    found = [torch.cat([flow.follow(frame, keyframe).flow for keyframe in keyframes]) for frame in frames]
+    return torch.stack(found).to(lines)
 
 
 def warp_references(images: Tensor, drawn: Tensor, lines: Tensor, flows: Tensor) -> Tensor:

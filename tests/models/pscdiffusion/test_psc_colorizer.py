@@ -71,10 +71,10 @@ def test_each_place_comes_from_the_reference_whose_lines_fit() -> None:
     assert warped[0, 0, 24, 31] == pytest.approx(0.8)
 
 
-def test_without_tracks_optical_flow_leads_to_the_references() -> None:
+def test_without_tracks_line_flow_leads_to_the_references() -> None:
     flows = straight_flows(box(18)[None], torch.zeros(1, 3, 48, 48), box(16)[None])
     assert flows.shape == (1, 1, 2, 48, 48)
-    assert flows[0, 0, 0, 18:30, 20:32].median().item() == pytest.approx(-2, abs=0.5)
+    assert flows[0, 0, 0, 18:30, 20:32].median().item() == pytest.approx(-2, abs=1)
 
 
 def test_tracks_are_followed() -> None:

@@ -140,6 +140,8 @@ def train(
     for row in stages:
         if row.side % trainee.size_multiple:
             raise InputError(f"a crop of {row.side} pixels: {row.model} needs a multiple of {trainee.size_multiple}")
+    if team.leads:
+        run.begin()
     position = run.position()
     done = [row.stage for row in stages].index(position.stage) if position else 0
     for row in stages[done:]:

@@ -38,16 +38,21 @@ class Run:
         )
 
     def start(self, settings: dict[str, object]) -> None:
-        """Make the folder and write what the run was asked for.
+        """Make the folder and write what the run was asked for, in place of a run that never began.
 
         Raises:
             OverwriteError: the folder holds a run already.
         """
-        if self._settings.exists():
+        if self._log.exists():
             raise OverwriteError(f"{self.folder}: holds a run already: --resume goes on with it, --out names another")
         with write_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         write_bytes(self._settings, json.dumps(settings, indent=2).encode())
+
+    def begin(self) -> None:
+        """Note that all is there that the training needs: from here on the folder holds a run."""
+        with write_errors(self._log):
+            self._log.touch()
 
     def settings(self) -> dict[str, object]:
         """Return what the run was asked for.

@@ -24,7 +24,9 @@ def trained(steps: int = 3) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 def test_a_used_folder_is_not_started_again(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
-    run.start({"model": "first"})
+    run.start({"model": "zeroth"})
+    run.start({"model": "first"})  # the zeroth could not begin
+    run.begin()
     with pytest.raises(OverwriteError, match="holds a run already: --resume goes on with it"):
         Run(tmp_path / "run").start({"model": "second"})
     assert run.settings() == {"model": "first"}

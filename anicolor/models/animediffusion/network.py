@@ -76,7 +76,7 @@ class AnimeUNet(UNet):
         )
 
     def forward(self, noisy: Tensor, time: Tensor | None, lines: Tensor, reference: Tensor) -> Tensor:
-        """Return the noise ``[B, 3, H, W]`` in ``noisy`` of that shape at the time steps ``[B]`` (None: told of no time).
+        """Return the noise ``[B, 3, H, W]`` in ``noisy`` of that shape at the time steps ``[B]`` (None: of no time).
 
         ``lines`` ``[B, 1, H, W]`` and ``reference`` ``[B, 3, H, W]`` are in [-1, 1].
         """

@@ -30,6 +30,7 @@ from anicolor.models.box import Box, Extent
 from anicolor.models.cache import PaintCache, digest_of
 from anicolor.models.colorizer import Colorizer, Colours, Reference
 from anicolor.models.windows import Precision, fit, network_size, paint
+from anicolor.painting.borders import CLEAN
 from anicolor.painting.finish import covers_drawing, opacity
 from anicolor.painting.ink import InkSamples
 from anicolor.painting.layers import Layer
@@ -57,7 +58,6 @@ __all__ = [
 
 _SMALLEST = 32  # the least network size that the command line takes
 _FAR = -(10**6)  # the drawing that a foreign picture shows: beside none
-_BLANK = 0.98  # what is lighter than this is no line
 _GPU_BATCH = 8  # frames: on a CPU more than one at once only costs memory
 
 
@@ -492,7 +492,7 @@ def _box(
 
 def _marks(picture: Picture) -> Tensor:
     """Return where a drawing has lines, however faint, ``[H, W]``."""
-    return drawn_lines(to_frame(picture)[None])[0, 0] < _BLANK
+    return drawn_lines(to_frame(picture)[None])[0, 0] < CLEAN
 
 
 def _extracted(settings: Settings) -> bool:

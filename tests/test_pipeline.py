@@ -57,7 +57,7 @@ def interrupted(begin, out):
 class Watched(Colorizer):
     """Paints everything in one colour, and keeps what it was shown."""
 
-    traits = Traits(window=1, keyframes=2, size_multiple=1)
+    traits = Traits(window=1, keyframes=2)
     settings = None
 
     def __init__(self):

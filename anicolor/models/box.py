@@ -76,9 +76,10 @@ class Extent:
 
     def see_keyframe(self, painted: Tensor, lines: Tensor) -> None:
         """Take in where a keyframe is painted, and where its drawing has lines, ``[H, W]`` each."""
-        self._add(_ends(painted))
-        if (drawn := _ends(lines)) is not None and (filled := _ends(painted)) is not None:
-            (top, bottom, left, right), (above, below, before, after) = drawn, filled
+        filled, drawn = _ends(painted), _ends(lines)
+        self._add(filled)
+        if filled is not None and drawn is not None:
+            (above, below, before, after), (top, bottom, left, right) = filled, drawn
             here = Overhang(top - above, below - bottom, left - before, after - right)
             self._beyond = Overhang(*(max(pair) for pair in zip(self._beyond, here, strict=True)))
 

@@ -16,10 +16,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.measure import label
 
-__all__ = ["PAPER", "contacts", "settle"]
+__all__ = ["CLEAN", "PAPER", "contacts", "settle"]
 
 PAPER = 0.8
 """A drawing lighter than this is open paper."""
+
+CLEAN = 0.98
+"""A drawing lighter than this has nothing of a line, and shows paint alone."""
 
 _REACHES = (1, 3)  # pixels: side by side, and on both sides of the pixels between two colours
 _ENCLOSED = 0.17  # of a patch's round: so much against one that it may not touch, and it gives way

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from anicolor.lines.distance import nearest
-from anicolor.painting.borders import PAPER, settle
+from anicolor.painting.borders import CLEAN, PAPER, settle
 from anicolor.painting.palette import Palette
 from anicolor.painting.regions import default_gap, grow, regions
 
@@ -22,7 +22,6 @@ __all__ = ["flatten"]
 
 _NEAR = 0.03 * 3**0.5  # of the distance in RGB: paint this close is meant to be the colour
 _SURE = 0.8  # confidence: of the votes, so many are for the colour that is painted
-_CLEAN = 0.98  # a drawing lighter than this has nothing of a line
 _OPPOSITE = 0.7  # of the distance in RGB, at most 1.7: paint this far from a colour was not meant to be it
 _ASIDE = 0.02  # of each channel: paint this far from the line between two colours is no mixture of them
 
@@ -65,7 +64,7 @@ def flatten(
     flat[:, there] = palette.of_family(settled[changed], paint.flatten(1)[:, there])
     if paper.any():
         under = np.flatnonzero(~paper)
-        sources = _beside(under, paper, (drawing.amin(dim=0) > _CLEAN).numpy())
+        sources = _beside(under, paper, (drawing.amin(dim=0) > CLEAN).numpy())
         flat[:, torch.from_numpy(under)] = flat[:, torch.from_numpy(sources)]
     return _smooth(flat.view_as(paint), paint, changed, paper, enlarged)
 

@@ -17,11 +17,10 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from anicolor.lines.distance import nearest
-from anicolor.painting.borders import PAPER, contacts
+from anicolor.painting.borders import CLEAN, PAPER, contacts
 
 __all__ = ["ColourModel", "Palette", "PaletteSamples"]
 
-_BLANK = 0.98  # drawings lighter than this show paint alone
 _FLAT = 0.8  # of the paint is in few colours: shading is left as it is
 _FEWEST, _RAREST = 8, 0.0001  # pixels, and share of the paint, that make a colour one of them
 _NEXT = np.ones((3, 3), np.uint8)
@@ -105,7 +104,7 @@ class ColourModel:
 
         ``image`` and ``drawing`` are ``[3, H, W]``; the most frequent come first.
         """
-        fills = image.flatten(1)[:, (drawing > _BLANK).all(dim=0).flatten()]
+        fills = image.flatten(1)[:, (drawing > CLEAN).all(dim=0).flatten()]
         levels, counts = np.unique(np.rint(fills.numpy() * 255).astype(np.int64), axis=1, return_counts=True)
         often = counts >= max(_FEWEST, _RAREST * fills.shape[1])
         levels, counts = levels[:, often], counts[often]
@@ -126,7 +125,7 @@ class PaletteSamples:
         """Look at a keyframe ``[3, H, W]`` and its drawing of the same shape."""
         levels: _Whole = np.rint(image.flatten(1).numpy() * _DEPTH).astype(np.int64)
         keys, which = np.unique((levels << (16 * np.arange(3))[:, None]).sum(axis=0), return_inverse=True)
-        blank = (drawing > _BLANK).all(dim=0).flatten().numpy()
+        blank = (drawing > CLEAN).all(dim=0).flatten().numpy()
         counts = np.bincount(which[blank], minlength=len(keys))
         often = counts >= max(_FEWEST, _RAREST * blank.sum())  # what is rare everywhere is rare
         self._counts.update(dict(zip(keys[often].tolist(), counts[often].tolist(), strict=True)))

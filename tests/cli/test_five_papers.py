@@ -1,4 +1,4 @@
-"""Every paper from the command line: trained, stopped and resumed, scored, and painting films old and new."""
+"""Every paper from the command line: trained, resumed, scored, and painting line art and finished film."""
 
 from functools import partial
 from importlib import import_module

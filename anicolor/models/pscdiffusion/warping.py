@@ -21,10 +21,9 @@ def straight_flows(lines: Tensor, images: Tensor, drawn: Tensor, network: FlowEs
     if network is not None:
         return torch.stack([network.estimate(lines, image.expand(len(lines), -1, -1, -1)) for image in images], dim=1)
     flow = shipped()
-    frames = [flow.describe(frame[None]) for frame in lines]
-    keyframes = [flow.describe(keyframe[None]) for keyframe in drawn]
-    found = [torch.cat([flow.follow(frame, keyframe).flow for keyframe in keyframes]) for frame in frames]
-    return torch.stack(found).to(lines)
+    frames = flow.describe(lines)
+    keyframes = [flow.describe(keyframe.expand_as(lines)) for keyframe in drawn]
+    return torch.stack([flow.follow(frames, keyframe).flow for keyframe in keyframes], dim=1).to(lines)
 
 
 def warp_references(images: Tensor, drawn: Tensor, lines: Tensor, flows: Tensor) -> Tensor:

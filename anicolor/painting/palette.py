@@ -22,7 +22,8 @@ from anicolor.painting.borders import CLEAN, PAPER, contacts
 __all__ = ["ColourModel", "Palette", "PaletteSamples"]
 
 _FLAT = 0.8  # of the paint is in few colours: shading is left as it is
-_FEWEST, _RAREST = 8, 0.0001  # pixels, and share of the paint, that make a colour one of them
+_FEWEST, _RAREST = 8, 0.0001  # pixels, and share of what is painted, that make a colour one of them
+_LIKE = 0.05  # of the distance in RGB: what is this close to a frequent colour, and rare, is a softened border's
 _NEXT = np.ones((3, 3), np.uint8)
 _SAME = 0.03  # of the distance in RGB: pixels of a keyframe this close show the colour, however few they are
 _STEP = 0.02  # of the distance in RGB: a gradient goes in steps as small as this
@@ -106,7 +107,7 @@ class ColourModel:
         """
         fills = image.flatten(1)[:, (drawing > CLEAN).all(dim=0).flatten()]
         levels, counts = np.unique(np.rint(fills.numpy() * 255).astype(np.int64), axis=1, return_counts=True)
-        often = counts >= max(_FEWEST, _RAREST * fills.shape[1])
+        often = counts >= max(_FEWEST, _RAREST * _painted(counts))
         levels, counts = levels[:, often], counts[often]
         distance, _ = _nearest(self.colours, torch.from_numpy(levels.T).float() / 255)
         order = [row for row in np.argsort(-counts, kind="stable") if distance[row] > _OTHER]
@@ -119,7 +120,7 @@ class PaletteSamples:
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
         self._contacts: Counter[tuple[int, int]] = Counter()
-        self._seen = 0
+        self._seen = self._painted = 0
 
     def add(self, image: Tensor, drawing: Tensor) -> None:
         """Look at a keyframe ``[3, H, W]`` and its drawing of the same shape."""
@@ -127,9 +128,10 @@ class PaletteSamples:
         keys, which = np.unique((levels << (16 * np.arange(3))[:, None]).sum(axis=0), return_inverse=True)
         blank = (drawing > CLEAN).all(dim=0).flatten().numpy()
         counts = np.bincount(which[blank], minlength=len(keys))
-        often = counts >= max(_FEWEST, _RAREST * blank.sum())  # what is rare everywhere is rare
+        often = counts >= max(_FEWEST, _RAREST * _painted(counts))  # what is rare everywhere is rare
         self._counts.update(dict(zip(keys[often].tolist(), counts[often].tolist(), strict=True)))
         self._seen += int(blank.sum())
+        self._painted += _painted(counts)
         if often.any():
             distance, row = _nearest(_unpacked(keys[often]), _unpacked(keys))
             shown = row[which].reshape(drawing.shape[1:])
@@ -148,10 +150,10 @@ class PaletteSamples:
 
     def colours(self) -> Palette | None:
         """Return the palette, or None where the keyframes are shaded or show no paint."""
-        kept = [key for key, count in self._counts.items() if count >= _RAREST * self._seen]
-        if not kept or sum(self._counts[key] for key in kept) < _FLAT * self._seen:
+        kept = self._kept()
+        if not len(kept) or sum(self._counts[key] for key in kept.tolist()) < _FLAT * self._seen:
             return None
-        colours = _unpacked(np.array(kept, np.int64))
+        colours = _unpacked(kept)
         steps = cKDTree(colours).query_pairs(_STEP, output_type="ndarray")
         edges = coo_array((np.ones(len(steps)), steps.T), shape=(len(kept), len(kept)))
         count, families = connected_components(edges, directed=False)
@@ -160,6 +162,20 @@ class PaletteSamples:
         for pair in families[_nearest(colours, _unpacked(shown.ravel()))[1].reshape(-1, 2)]:
             touching[tuple(pair)] = touching[tuple(pair[::-1])] = True
         return Palette(colours, families.astype(np.int64), touching)
+
+    def _kept(self) -> _Whole:
+        """Return the keys of the palette's colours: of what is rare on the page, only what nothing frequent is like."""
+        keys = np.array([key for key, count in self._counts.items() if count >= _RAREST * self._painted], np.int64)
+        often = np.array([self._counts[key] for key in keys.tolist()]) >= _RAREST * self._seen
+        if often.any():
+            distance, _ = _nearest(_unpacked(keys[often]), _unpacked(keys))
+            keys = keys[often | (distance > _LIKE)]
+        return keys
+
+
+def _painted(counts: _Whole) -> int:
+    """Return how many of a keyframe's pixels are painted, of ``counts`` ``[N]`` of its colours: all but its paper."""
+    return int(counts.sum() - counts.max(initial=0))
 
 
 def _nearest_of_frame(colours: Tensor, paint: Tensor) -> tuple[npt.NDArray[np.float32], _Whole]:

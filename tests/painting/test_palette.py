@@ -6,6 +6,8 @@ import pytest
 import torch
 from flat_pages import RED, WHITE, keyframe, palette_of
 
+from anicolor.painting.palette import ColourModel
+
 
 def test_borders_are_told_by_soft_pixels_too() -> None:
     image = keyframe(RED, WHITE)
@@ -22,3 +24,25 @@ def test_keyframes_of_any_size_have_a_palette(size: tuple[int, int]) -> None:
     assert (palette is None) == (size[0] * size[1] < 8)
     if palette is not None:
         assert len(palette.colours) == 1
+
+
+def page(*eye: float) -> torch.Tensor:
+    """A small red figure on a page of 400 x 400 pixels, with an eye of twelve."""
+    image = torch.ones(3, 400, 400)
+    image[:, 100:160, 100:160] = torch.tensor(RED)[:, None, None] / 255
+    image[:, 110:113, 110:114] = torch.tensor(eye)[:, None, None]
+    return image
+
+
+@pytest.mark.parametrize(("eye", "kept"), [((0, 0.4, 1), 3), ((0.8, 0.2, 0.16), 2)], ids=["rare", "a softened red"])
+def test_a_small_colour_of_a_large_page_is_kept(eye: tuple[float, ...], kept: int) -> None:
+    image = page(*eye)
+    palette = palette_of(image, drawing=torch.ones_like(image))
+    assert palette is not None
+    assert len(palette.colours) == kept
+
+
+def test_a_small_colour_of_a_large_page_is_a_stranger_to_a_model() -> None:
+    image = page(0, 0.4, 1)
+    model = ColourModel.of([(RED[0] / 255, RED[1] / 255, RED[2] / 255)])
+    assert model.strangers(image, torch.ones_like(image)) == (((0, 102, 255), 12),)

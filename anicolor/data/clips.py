@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anicolor.data.augment import Passage, augment, degrade
@@ -79,6 +80,20 @@ class Example:
     def reference_lines(self) -> Tensor:
         """The references' line art ``[K, 1, H, W]``."""
         return self.drawings[list(self.places[:-1])]
+
+    def at_least(self, side: int) -> Example:
+        """Return the example padded to ``side`` pixels both ways, as frames to paint are: crops must have one size."""
+        height, width = self.lines.shape[-2:]
+        sides = (0, max(0, side - width), 0, max(0, side - height))
+        return Example(
+            target=F.pad(self.target, sides, mode="replicate"),
+            references=F.pad(self.references, sides, mode="replicate"),
+            paint=F.pad(self.paint, sides, mode="replicate"),
+            reference_paint=F.pad(self.reference_paint, sides, mode="replicate"),
+            drawings=F.pad(self.drawings, sides, value=1.0),
+            places=self.places,
+            tracks=None if self.tracks is None else F.pad(self.tracks, sides),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from anicolor.diffusion.noise import FrameNoise
-from anicolor.lines.distance import proximity
+from anicolor.lines.distance import proximity, without_ink
 from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
-from anicolor.models.deepcolorization.network import ColourTransform, DeepSettings, Memory
+from anicolor.models.deepcolorization.network import Brought, ColourTransform, DeepSettings, Memory
+from anicolor.motion import warp
 
-__all__ = ["PRESETS", "TINY", "DeepColorizer", "build"]
+__all__ = ["PRESETS", "TINY", "DeepColorizer", "bring", "build"]
 
 PRESETS = {
     "deepcolorization": DeepSettings(),
-    "deepcolorization-small": DeepSettings(widths=(40, 80, 160), blocks=4, style=128),
+    "deepcolorization-small": DeepSettings(widths=(40, 80, 160), blocks=4, style=128, tracked=True),
 }
 
 TINY = {name: replace(preset, widths=(8, 8, 16), blocks=2, style=8) for name, preset in PRESETS.items()}
@@ -38,6 +39,9 @@ class DeepColorizer(Colorizer):
             anchors="between" if settings.references <= 2 else "any",
             size_multiple=settings.size_multiple,
             stochastic=False,
+            tracked=settings.tracked,
+            taught_tracked=settings.tracked,
+            confident=settings.tracked,
         )
         self._known: _Known | None = None
 
@@ -47,29 +51,46 @@ class DeepColorizer(Colorizer):
 
     @torch.inference_mode()
     def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Colours:  # noqa: ARG002
-        lines = request.lines.to(self.device)
-        memory = self._keyframes(request.references)
-        made = self.network(
-            lines, proximity(lines), Memory(*(part.expand(len(lines), *part.shape[1:]) for part in memory))
-        )
-        return Colours((made.picture + 1) / 2)
+        lines, known = request.lines.to(self.device), self._keyframes(request.references)
+        fields, brought = proximity(lines), None
+        if request.tracks is not None:
+            brought = bring(known.images, known.fields, request.tracks.to(self.device))
+        memory = Memory(*(part.expand(len(lines), *part.shape[1:]) for part in known.memory))
+        made = self.network(lines, fields, memory, brought)
+        if not self.settings.tracked:
+            return Colours((made.picture + 1) / 2)
+        colours, share = made.choice.agreed()
+        return Colours((colours + 1) / 2 * lines, share)
 
-    def _keyframes(self, given: tuple[Reference, ...]) -> Memory:
+    def _keyframes(self, given: tuple[Reference, ...]) -> _Known:
         """Return what is known of the references, computed once for the same ones."""
         if self._known is None or self._known.given != given:
             images = torch.stack([r.image for r in given]).to(self.device)
             lines = torch.stack([r.lines for r in given]).to(self.device)
-            memory = self.network.remember(lines[None], proximity(lines)[None], (2 * images - 1)[None])
-            self._known = _Known(given, memory)
-        return self._known.memory
+            images = 2 * (without_ink(images, lines) if self.settings.tracked else images) - 1
+            fields = proximity(lines)
+            self._known = _Known(given, images, fields, self.network.remember(lines[None], fields[None], images[None]))
+        return self._known
 
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """Keyframes as given, and what the network knows of them."""
+    """Keyframes: as given, colours ``[K, 3, H, W]`` and fields ``[K, 1, H, W]``, and what the network knows of them."""
 
     given: tuple[Reference, ...]
+    images: Tensor
+    fields: Tensor
     memory: Memory
+
+
+def bring(images: Tensor, fields: Tensor, tracks: Tensor) -> Brought:
+    """Return what K references look like from T frames, along ``tracks`` ``[T, K, 3, H, W]`` (see ``passage_tracks``).
+
+    ``images`` ``[K, 3, H, W]`` are colours in [-1, 1], ``fields`` ``[K, 1, H, W]`` their distance fields.
+    """
+    every = torch.cat((images, fields), dim=1).expand(len(tracks), -1, -1, -1, -1)
+    seen = warp(every.flatten(0, 1), tracks[:, :, :2].flatten(0, 1)).view_as(every)
+    return Brought(seen[:, :, :3], seen[:, :, 3:], tracks[:, :, 2:])
 
 
 def build(name: str, settings: dict[str, object] | None = None) -> DeepColorizer:

@@ -12,20 +12,28 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-__all__ = ["ColourTransform", "DeepSettings", "Discriminator", "Made", "Memory"]
+from anicolor.layers.mixture import Mixture
+
+__all__ = ["Brought", "ColourTransform", "DeepSettings", "Discriminator", "Made", "Memory"]
 
 _REDUCED = 8  # times fewer channels are matched (section 3.3)
+_SAY = 32  # channels that the choice is made from
 _SLOPE = 0.2  # of the discriminator's leaky ReLU
 
 
 @dataclass(frozen=True)
 class DeepSettings:
-    """Sizes: channels of the encoders' three layers, AdaIN blocks, numbers of the style, references of a request."""
+    """Sizes: channels of the encoders' three layers, AdaIN blocks, numbers of the style, references of a request.
+
+    With ``tracked``, our addition, what lies at the same place of a reference in section 3.3 is what its tracks lead
+    to, ink is left out, and the picture is chosen, pixel by pixel, from that and the decoder's colours.
+    """
 
     widths: tuple[int, int, int] = (64, 128, 256)
     blocks: int = 8
     style: int = 256
     references: int = 2
+    tracked: bool = False
 
     @property
     def size_multiple(self) -> int:
@@ -44,12 +52,31 @@ class Memory(NamedTuple):
     """``[B, S]``: the style embedding vector."""
 
 
-class Made(NamedTuple):
-    """Pictures in [-1, 1]: the coloured one ``[B, 3, H, W]``, and what both latent decoders see ``[B, 3, h, w]``."""
+class Brought(NamedTuple):
+    """References, brought to a frame along their tracks."""
 
-    picture: Tensor
+    colours: Tensor
+    """``[B, K, 3, H, W]`` in [-1, 1]."""
+    fields: Tensor
+    """``[B, K, 1, H, W]``: their distance fields."""
+    unlike: Tensor
+    """``[B, K, 1, H, W]``: how little they are like the frame, as tracks say it."""
+
+
+class Made(NamedTuple):
+    """Colours in [-1, 1]: those to choose from ``[B, M, 3, H, W]``, and what both latent decoders see ``[B, 3, h, w]``.
+
+    But for ``tracked`` networks there is no choice: M is 1.
+    """
+
+    choice: Mixture
     similar: Tensor
     middle: Tensor
+
+    @property
+    def picture(self) -> Tensor:
+        """The coloured picture ``[B, 3, H, W]``."""
+        return self.choice.mean()
 
 
 class ColourTransform(nn.Module):
@@ -57,7 +84,7 @@ class ColourTransform(nn.Module):
 
     def __init__(self, settings: DeepSettings) -> None:
         super().__init__()
-        self.width, width = settings.widths[0], settings.widths[-1]
+        self.width, width, self.tracked = settings.widths[0], settings.widths[-1], settings.tracked
         self.lines = _encoder(1, settings.widths)
         self.fields = _encoder(1, settings.widths)
         self.colours = _encoder(3, settings.widths)
@@ -72,6 +99,7 @@ class ColourTransform(nn.Module):
         self.decoder = _decoder(settings.widths)
         self.see_similar = nn.Conv2d(width, 3, 3, padding=1)
         self.see_middle = nn.Conv2d(width, 3, 3, padding=1)
+        self.choice = Choice(self.width) if settings.tracked else None
 
     def remember(self, lines: Tensor, fields: Tensor, colours: Tensor) -> Memory:
         """Return what is to be known of references.
@@ -85,15 +113,54 @@ class ColourTransform(nn.Module):
         structures, shown, style = parts
         return Memory(structures, shown, style.mean(dim=1))
 
-    def forward(self, lines: Tensor, fields: Tensor, memory: Memory) -> Made:
-        """Return the colours of ``lines`` ``[B, 1, H, W]`` with distance ``fields`` of that shape, both in [0, 1]."""
-        similar = self.similarity(self.fields(fields), memory)
+    def forward(self, lines: Tensor, fields: Tensor, memory: Memory, brought: Brought | None = None) -> Made:
+        """Return the colours of ``lines`` ``[B, 1, H, W]`` with distance ``fields`` of that shape, both in [0, 1].
+
+        ``tracked`` networks need what is ``brought`` to them.
+        """
+        near = memory if brought is None else self._near(brought, memory)
+        similar = self.similarity(self.fields(fields), memory, near)
         features = self.lines(lines) + similar
         affine = self.affine(memory.style).unflatten(1, (len(self.middle), 4, -1))
         for block, parameters in zip(self.middle, affine.unbind(1), strict=True):
             features = block(features, parameters)
         seen = self.see_similar(similar).tanh(), self.see_middle(features).tanh()
-        return Made(self.decoder(features).tanh(), *seen)
+        features = self.decoder[:-1](features)
+        own = self.decoder[-1](features).tanh()
+        if self.choice is None or brought is None:
+            return Made(Mixture(own[:, None], torch.ones_like(own[:, :1])), *seen)
+        return Made(self.choice(torch.cat((features, lines), dim=1), fields, own, brought), *seen)
+
+    def _near(self, brought: Brought, memory: Memory) -> Memory:
+        """Return what is known of references once they are brought to the frame."""
+        count = brought.fields.shape[:2]
+        structures, shown = self.fields(brought.fields.flatten(0, 1)), self.colours(brought.colours.flatten(0, 1))
+        return Memory(structures.unflatten(0, count), shown.unflatten(0, count), memory.style)
+
+
+class Choice(nn.Module):
+    """Says at every pixel which colours are right: the decoder's, or those of one of the references (ours)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.of_frame = nn.Conv2d(width + 1, _SAY, 3, padding=1)
+        self.of_each = nn.Conv2d(6, _SAY, 3, padding=1, bias=False)
+        self.hidden = nn.Conv2d(_SAY, _SAY, 3, padding=2, dilation=2)
+        self.say = nn.Conv2d(_SAY, 1, 1)
+
+    def forward(self, frame: Tensor, fields: Tensor, own: Tensor, brought: Brought) -> Mixture:
+        """Return the mixture of the decoder's ``own`` colours ``[B, 3, H, W]`` and those that were ``brought``.
+
+        ``frame`` ``[B, C + 1, H, W]`` holds the decoder's features and the lines, ``fields`` their distance field.
+        """
+        none, one = torch.zeros_like(fields), torch.ones_like(fields)
+        ours = torch.cat((own, fields, none, one), dim=1)[:, None]
+        theirs = torch.cat((*brought, torch.zeros_like(brought.fields)), dim=2)
+        every = torch.cat((ours, theirs), dim=1)
+        count = every.shape[:2]
+        seen = self.of_each(every.flatten(0, 1)).unflatten(0, count) + self.of_frame(frame)[:, None]
+        says = self.say(F.relu(self.hidden(F.relu(seen.flatten(0, 1))))).unflatten(0, count)
+        return Mixture(every[:, :, :3], says[:, :, 0].softmax(dim=1))
 
 
 class SimilarityTransform(nn.Module):
@@ -109,14 +176,18 @@ class SimilarityTransform(nn.Module):
         self.value = nn.Conv2d(width, reduced, 1)
         self.bring = nn.Conv2d(reduced, width, 1)
 
-    def forward(self, target: Tensor, memory: Memory) -> Tensor:
-        """Return f_sim ``[B, C, h, w]`` (equation 5) for features ``[B, C, h, w]`` of the target's distance field."""
-        count = memory.structures.shape[1]
-        pairs = torch.cat((memory.structures, target[:, None].expand(-1, count, -1, -1, -1)), dim=2).flatten(0, 1)
+    def forward(self, target: Tensor, memory: Memory, near: Memory) -> Tensor:
+        """Return f_sim ``[B, C, h, w]`` (equation 5) for features ``[B, C, h, w]`` of the target's distance field.
+
+        What is sought in all places is ``memory``, and what the masks m and n weigh at the same place ``near``: in the
+        paper both are the same.
+        """
+        count = near.structures.shape[1]
+        pairs = torch.cat((near.structures, target[:, None].expand(-1, count, -1, -1, -1)), dim=2).flatten(0, 1)
         shape = (-1, count)
         m = self.select(pairs).sigmoid().unflatten(0, shape)
         n = self.combine(pairs).sigmoid().unflatten(0, shape)
-        chosen = memory.colours * m
+        chosen = near.colours * m
         matched = self._matched(target, memory)[:, None]
         similar: Tensor = ((1 - n) * matched + chosen * n).mean(dim=1)
         return similar

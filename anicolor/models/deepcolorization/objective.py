@@ -10,12 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anicolor.data.augment import crop
 from anicolor.data.clips import Example
 from anicolor.layers.perceptual import PerceptualLoss
-from anicolor.lines.distance import proximity
-from anicolor.models.deepcolorization.colorizer import DeepColorizer
-from anicolor.models.deepcolorization.network import ColourTransform, Discriminator
+from anicolor.lines.distance import ink, proximity
+from anicolor.models.deepcolorization.colorizer import DeepColorizer, bring
+from anicolor.models.deepcolorization.network import Brought, ColourTransform, Discriminator
 from anicolor.models.objective import Batch, Objective, Turn
+from anicolor.models.tracks import example_tracks
 from anicolor.models.windows import square
 
 __all__ = ["ColourObjective", "ColourWeights", "build_objective"]
@@ -49,41 +51,63 @@ class ColourObjective(Objective[Example]):
         self.networks = {"discriminator": self.discriminator, "network": network}
         self.betas, self.rates = (0.5, 0.999), {"discriminator": 0.1}
 
-    def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:  # noqa: ARG002
-        """Return the target and its references, whole, in a square of ``side`` pixels; colours in [-1, 1]."""
+    def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return the target and its references; colours in [-1, 1].
+
+        Whole, in a square of ``side`` pixels; for a ``tracked`` network a part of that size, without ink, and what
+        tracks bring to it.
+        """
+        if self.network.tracked:
+            return self._followed(example, rng)
         colours = square(torch.cat((example.target[None], example.references)), self.side, paper=False)
         lines = square(torch.cat((example.lines[None], example.reference_lines)), self.side, paper=True)
+        return _row(2 * colours - 1, lines, proximity(lines))
+
+    def _followed(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
+        example = example.at_least(self.side)
+        colours = 2 * torch.cat((example.paint[None], example.reference_paint)) - 1
+        lines = torch.cat((example.lines[None], example.reference_lines))
         fields = proximity(lines)
-        return {
-            "target": 2 * colours[0] - 1,
-            "references": 2 * colours[1:] - 1,
-            "lines": lines[0],
-            "fields": fields[0],
-            "reference_lines": lines[1:],
-            "reference_fields": fields[1:],
-        }
+        brought = bring(colours[1:], fields[1:], example_tracks(example))
+        whole = _row(colours, lines, fields) | {f"brought_{name}": part[0] for name, part in brought._asdict().items()}
+        rows, columns = crop(ink(lines[:1])[0, 0].numpy(), self.side, rng)
+        return {name: part[..., rows, columns].clone() for name, part in whole.items()}
 
     def turns(self, batch: Batch) -> Iterator[Turn]:
         target, lines = batch["target"], batch["lines"]
         memory = self.network.remember(batch["reference_lines"], batch["reference_fields"], batch["references"])
-        made = self.network(lines, batch["fields"], memory)
+        brought = Brought(*(batch[f"brought_{name}"] for name in Brought._fields)) if self.network.tracked else None
+        made = self.network(lines, batch["fields"], memory, brought)
+        picture = made.picture
         real = self.discriminator(torch.cat((lines, target), dim=1))
-        fake = self.discriminator(torch.cat((lines, made.picture.detach()), dim=1))
+        fake = self.discriminator(torch.cat((lines, picture.detach()), dim=1))
         loss = F.softplus(-real).mean() + F.softplus(fake).mean()  # - log D(x, y) - log(1 - D(x, G))
         yield Turn("discriminator", loss, {"discriminator": loss.item()})
 
-        judged = self.discriminator(torch.cat((lines, made.picture), dim=1))
+        judged = self.discriminator(torch.cat((lines, picture), dim=1))
         small = F.interpolate(target, made.middle.shape[-2:], mode="area")
         losses = {
-            "l1": F.l1_loss(made.picture, target),
+            "l1": F.l1_loss(picture, target),
             "latent": F.l1_loss(made.similar, small) + F.l1_loss(made.middle, small),
             "adversarial": F.softplus(-judged).mean(),
         }
         if self.perceptual is not None:
-            pictures = (made.picture + 1) / 2, (target + 1) / 2
+            pictures = (picture + 1) / 2, (target + 1) / 2
             losses["perceptual"], losses["style"] = self.perceptual.with_style(*pictures)
         loss = torch.stack([getattr(self.weights, name) * value for name, value in losses.items()]).sum()
         yield Turn("network", loss, {name: value.item() for name, value in losses.items()})
+
+
+def _row(colours: Tensor, lines: Tensor, fields: Tensor) -> dict[str, Tensor]:
+    """Return the parts of an example, from those of its target and its references ``[1 + K, C, H, W]``."""
+    return {
+        "target": colours[0],
+        "references": colours[1:],
+        "lines": lines[0],
+        "fields": fields[0],
+        "reference_lines": lines[1:],
+        "reference_fields": fields[1:],
+    }
 
 
 def build_objective(
@@ -93,5 +117,5 @@ def build_objective(
     unroll: int,  # noqa: ARG001
     perceptual: PerceptualLoss | None,
 ) -> ColourObjective:
-    """Return the objective of ``stage``: both are the same, on whole frames of ``side`` pixels."""
+    """Return the objective of ``stage``: both are the same."""
     return ColourObjective(colorizer.network, side, perceptual=perceptual)

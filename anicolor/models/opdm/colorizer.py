@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from anicolor.diffusion.ddim import Schedule
 from anicolor.diffusion.noise import FrameNoise
+from anicolor.layers.mixture import Mixture
 from anicolor.lines.distance import proximity, without_ink
 from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
 from anicolor.models.opdm.conditions import Between, Conditions, condition, moment, shifts
-from anicolor.models.opdm.network import KeyframeFeatures, Mixture, Opdm, OpdmSettings
+from anicolor.models.opdm.network import KeyframeFeatures, Opdm, OpdmSettings
 from anicolor.motion import DisFlow
 
 __all__ = ["PRESETS", "TINY", "OpdmColorizer", "build"]

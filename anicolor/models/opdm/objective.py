@@ -45,7 +45,7 @@ class _OpdmObjective(Objective[Example]):
 
     def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
         """Return the conditions and the target in [-1, 1], cropped alike; flow is found on whole frames."""
-        example = _at_least(example, self.side)
+        example = example.at_least(self.side)
         structures = torch.cat((example.reference_lines, proximity(example.reference_lines)), dim=1)
         lines = example.lines[None]
         settings = self.network.settings
@@ -163,21 +163,6 @@ def content_loss(result: Tensor, truth: Tensor) -> Tensor:
     assert isinstance(similarity, Tensor)
     loss: Tensor = F.l1_loss(result, truth) + 1 - similarity
     return loss
-
-
-def _at_least(example: Example, side: int) -> Example:
-    """Return the example padded to ``side`` pixels both ways, as frames to paint are: crops must have one size."""
-    height, width = example.lines.shape[-2:]
-    sides = (0, max(0, side - width), 0, max(0, side - height))
-    return Example(
-        target=F.pad(example.target, sides, mode="replicate"),
-        references=F.pad(example.references, sides, mode="replicate"),
-        paint=F.pad(example.paint, sides, mode="replicate"),
-        reference_paint=F.pad(example.reference_paint, sides, mode="replicate"),
-        drawings=F.pad(example.drawings, sides, value=1.0),
-        places=example.places,
-        tracks=None if example.tracks is None else F.pad(example.tracks, sides),
-    )
 
 
 def _conditions(batch: Batch) -> Conditions:

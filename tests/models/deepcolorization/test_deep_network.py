@@ -130,7 +130,7 @@ def test_any_number_of_references(network: ColourTransform, count: int) -> None:
     assert memory.style.shape == (1, 8)
     assert made.picture.shape == (1, 3, HEIGHT, WIDTH)
     assert made.similar.shape == made.middle.shape == (1, 3, HEIGHT // 4, WIDTH // 4)
-    assert all(part.abs().max() <= 1 for part in made)
+    assert all(part.abs().max() <= 1 for part in (made.picture, made.similar, made.middle))
 
 
 def test_each_of_a_batch_has_its_own_references(network: ColourTransform) -> None:
@@ -165,7 +165,7 @@ def test_the_similarity_layer_is_equations_3_to_5() -> None:
         pair = torch.cat((memory.structures[:, k], features), dim=1)
         m, n = layer.select(pair).sigmoid(), layer.combine(pair).sigmoid()
         expected += ((1 - n) * matched + memory.colours[:, k] * m * n) / count
-    assert torch.allclose(layer(features, memory), expected, atol=1e-5)
+    assert torch.allclose(layer(features, memory, memory), expected, atol=1e-5)
 
 
 def test_a_block_without_style_is_a_residual_block_of_normed_convolutions() -> None:

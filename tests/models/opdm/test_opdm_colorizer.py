@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from anicolor.diffusion.noise import FrameNoise
+from anicolor.layers.mixture import Mixture
 from anicolor.models.colorizer import Reference, Request
 from anicolor.models.opdm.colorizer import PRESETS, TINY, OpdmColorizer, build
-from anicolor.models.opdm.network import Mixture
 
 SIZE = (32, 32)
 

@@ -5,9 +5,10 @@
 Every row of table 1 trains deepcolorization-small, at six tenths of its widths and without its tracks, from scratch,
 from the same seed and on the same 400 drawn examples, without one of its parts: *Sim* brings no colours, *Emb* no
 style, the encoder of the lines nothing, the distance fields are the lines alone, or there is no latent loss. The
-perceptual and the style loss need torchvision's VGG19 weights (--vgg); the temporal network is scored elsewhere. Scores are the mean PSNR in dB of 24
-frames of unseen seeds. Table 5 paints with the whole network, trained with two references: 24 frames of scenes of
-unseen seeds, with 1 to 5 references that lie evenly in the scene. Writes JSON to stdout.
+perceptual and the style loss need torchvision's VGG19 weights (--vgg); the temporal network is scored elsewhere. Scores
+are the mean PSNR in dB of 24 frames of unseen seeds. Table 5 paints with the whole network, trained with two
+references: 24 frames of scenes of unseen seeds, with 1 to 5 references that lie evenly in the scene.
+Writes JSON to stdout.
 """
 
 from __future__ import annotations

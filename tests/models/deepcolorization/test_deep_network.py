@@ -12,6 +12,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from anicolor.models.deepcolorization.colorizer import PRESETS, TINY
 from anicolor.models.deepcolorization.network import (
     AdaptiveBlock,
+    Brought,
     ColourTransform,
     DeepSettings,
     Discriminator,
@@ -186,3 +187,41 @@ def test_the_discriminator_judges_patches(side: int) -> None:
 def test_sizes_are_kept_with_the_weights() -> None:
     assert DeepSettings().size_multiple == 8
     assert PRESETS["deepcolorization"] == DeepSettings()
+
+
+def chooses_what_is_brought(network: ColourTransform) -> None:
+    """Let the choice go by one thing alone: that the colours are not the network's own."""
+    choice = network.choice
+    assert choice is not None
+    for parameter in choice.parameters():
+        nn.init.zeros_(parameter)
+    with torch.no_grad():
+        choice.of_each.weight[0, 5, 1, 1] = 1  # says that they are its own
+        choice.hidden.weight[0, 0, 1, 1] = 1
+        choice.say.weight[0, 0] = -1000
+
+
+def test_a_tracked_network_chooses_among_what_it_is_brought_and_its_own() -> None:
+    torch.manual_seed(0)
+    network = ColourTransform(TINY["deepcolorization-small"]).eval()
+    lines, fields, colours = references(3)
+    memory = network.remember(lines, fields, colours)
+    brought = Brought(colours, fields, torch.rand_like(fields))
+    made = network(*target(), memory, brought)
+    assert made.choice.colours.shape == (1, 4, 3, HEIGHT, WIDTH)
+    assert torch.allclose(made.choice.votes.sum(dim=1), torch.ones(1, HEIGHT, WIDTH), atol=1e-5)
+    turned = network(*target(), memory, Brought(*(part.flip(1) for part in brought)))
+    assert torch.allclose(turned.picture, made.picture, atol=1e-5)
+    chooses_what_is_brought(network)
+    assert torch.allclose(network(*target(), memory, brought).picture, colours.mean(dim=1), atol=1e-5)
+
+
+def test_the_small_network_s_masks_weigh_what_it_is_brought() -> None:
+    torch.manual_seed(0)
+    network = ColourTransform(TINY["deepcolorization-small"]).eval()
+    lines, fields, colours = references(2)
+    memory = network.remember(lines, fields, colours)
+    still = network(*target(), memory, Brought(colours, fields, torch.zeros_like(fields)))
+    moved = network(*target(), memory, Brought(colours.roll(8, dims=-1), fields, torch.zeros_like(fields)))
+    assert not torch.allclose(still.similar, moved.similar, atol=1e-3)
+    assert torch.allclose(still.similar, network(*target(), memory).similar, atol=1e-5)

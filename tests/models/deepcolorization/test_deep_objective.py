@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,3 +92,19 @@ def test_whole_frames_fit_into_the_square(objective, example, height, width) -> 
     assert row["references"].shape == (2, 3, SIDE, SIDE)
     beyond = row["lines"][0, :, 20:] if width < height else row["lines"][0, 10:]
     assert (beyond == 1).all(), "paper"
+
+
+def test_a_tracked_network_learns_from_parts_of_frames_and_what_tracks_bring_to_them(example) -> None:
+    torch.manual_seed(0)
+    colorizer = DeepColorizer(TINY["deepcolorization-small"])
+    objective = ColourObjective(colorizer.network, SIDE)
+    still = torch.zeros(1, 2, 3, *example.lines.shape[-2:])
+    example = replace(example, reference_paint=example.paint.expand_as(example.reference_paint), tracks=still)
+    row = objective.prepare(example, np.random.default_rng(0))
+    assert row["target"].shape == (3, SIDE, SIDE)
+    assert torch.allclose(row["brought_colours"], row["target"].expand(2, -1, -1, -1), atol=1e-5)
+    batch = {name: value[None] for name, value in row.items()}
+    for turn in objective.turns(batch):
+        turn.loss.backward()
+    assert colorizer.network.choice is not None
+    assert all(parameter.grad is not None for parameter in colorizer.network.choice.parameters())

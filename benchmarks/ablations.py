@@ -2,11 +2,13 @@
 
     python benchmarks/ablations.py --steps 80
 
-Three groups. ``paper``: the paper's network (its tables 3 and 4) at small widths, folding 2x2 pixels; ``small``:
+Four groups. ``paper``: the paper's network (its tables 3 and 4) at small widths, folding 2x2 pixels; ``small``:
 opdm-small at half its widths without each of its additions. Every row trains from scratch, from the same seed, on the
-same examples: the estimators alone, then the joint stage. ``steps``: sampling steps (table 5), of the paper's whole
-network if it was trained in the same run, and of the shipped weights. Scores are the mean PSNR in dB of 24 frames.
-Writes JSON to stdout; ``--only`` names the groups to run.
+same examples: the estimators alone, then the joint stage. ``references``: the same network, built for one reference,
+for two and for three; of three keyframes it is given those nearest to the frame, in training and in what is scored, so
+that all paint the same frames. ``steps``: sampling steps (table 5), of the paper's whole network if it was trained in
+the same run, and of the shipped weights. Scores are the mean PSNR in dB of 24 frames. Writes JSON to stdout;
+``--only`` names the groups to run.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from anicolor.models.opdm.colorizer import PRESETS, OpdmColorizer
 from anicolor.models.opdm.network import OpdmSettings
 from anicolor.models.opdm.objective import JointObjective, JointWeights, OffsetObjective
 from anicolor.models.weights import load_colorizer
-from anicolor.training.loop import Order, train_stage, validate
+from anicolor.training.loop import VALIDATION, Order, train_stage, validate
 from anicolor.training.recipe import Recipe
 from anicolor.training.run import Run
 from anicolor.training.team import Team
@@ -72,7 +74,13 @@ ROWS: dict[str, dict[str, Row]] = {
         "without joint training": Row(SMALL, weights=ALONE),
         "without the adapter": Row(SMALL, adapter=False),
     },
+    "references": {
+        "one": Row(replace(SMALL, references=1)),
+        "two": Row(SMALL),
+        "three": Row(replace(SMALL, references=3)),
+    },
 }
+GROUPS = (*ROWS, "steps")
 
 
 class Remembered(ClipSource):
@@ -91,6 +99,27 @@ class Remembered(ClipSource):
         return self.known[key]
 
 
+class Nearest(ClipSource):
+    """Examples of another source, drawn with three references: those that are nearest to the frame."""
+
+    def __init__(self, source: ClipSource) -> None:
+        self.source = source
+
+    def draw(self, rng: np.random.Generator, references: int = 2, targets: int = 1) -> Passage:
+        return self.source.draw(rng, references, targets)
+
+    def example(self, seed: int, number: int, references: int = 2) -> Example:
+        whole = self.source.example(seed, number, 3)
+        *ends, at = whole.places
+        kept = sorted(sorted(range(len(ends)), key=lambda k: abs(ends[k] - at))[:references])
+        return replace(
+            whole,
+            references=whole.references[kept],
+            reference_paint=whole.reference_paint[kept],
+            places=(*(ends[k] for k in kept), at),
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=80, help="of the joint stage")
@@ -98,7 +127,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--crop", type=int, default=96)
     parser.add_argument("--vgg", type=Path, help="torchvision's VGG19 weights: one more row, with the perceptual loss")
-    parser.add_argument("--only", nargs="+", choices=("paper", "small", "steps"), default=("paper", "small", "steps"))
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS)
     asked = parser.parse_args()
     source = Remembered()
     groups = {name: dict(rows) for name, rows in ROWS.items() if name in asked.only}
@@ -108,7 +137,10 @@ def main() -> None:
     whole: OpdmColorizer | None = None
     for group, rows in groups.items():
         for name, row in rows.items():
-            colorizer, score = trained(row, asked, source)
+            given = Nearest(source) if group == "references" else source
+            colorizer, score = trained(row, asked, given)
+            if group == "references":
+                score = validate(ColorizerTrainee("opdm-small", colorizer), {}, Nearest(VALIDATION))
             whole = colorizer if (group, name) == ("paper", "all") else whole
             told(scores, group, name, score)
     if "steps" in asked.only:

@@ -99,10 +99,8 @@ def nearest(mask: npt.NDArray[np.bool_], places: npt.NDArray[np.int64] | None = 
     _, labels = cv2.distanceTransformWithLabels(
         (~mask).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    sources = np.flatnonzero(mask)
-    place_of = np.zeros(labels.max() + 1, np.int64)
-    place_of[labels.reshape(-1)[sources]] = sources
-    found: npt.NDArray[np.int64] = place_of[labels if places is None else labels.reshape(-1)[places]]
+    sources = np.flatnonzero(mask)  # row by row, as they are labelled
+    found: npt.NDArray[np.int64] = sources[(labels if places is None else labels.ravel()[places]) - 1]
     return found
 
 

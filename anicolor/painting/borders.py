@@ -60,7 +60,7 @@ def settle(labels: _Whole, paper: _Flags, paint: _Real, colours: _Real, families
     and half of what it touches, against larger ones that it may not touch takes the family of most of them, or one that
     may touch them all and is far nearer to its ``paint`` ``[3, H, W]``. What is not on paper stays, and so does grain.
     """
-    patches = label(np.where(paper, labels + 1, 0), connectivity=1, background=0).astype(np.int32)
+    patches = label(np.where(paper, labels + 1, 0).astype(np.int32), connectivity=1, background=0).astype(np.int32)
     if patches.max() > _GRAIN:
         return labels
     graph = _Patches.of(patches, labels)

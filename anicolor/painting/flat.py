@@ -47,10 +47,13 @@ def flatten(
     """
     distance, rows = palette.nearest(paint)
     far = distance > _NEAR
-    snapped = torch.where(torch.from_numpy(far), paint, palette.colours.T[:, torch.from_numpy(rows)])
+    snapped = palette.colours.T[:, torch.from_numpy(rows)]
+    away = torch.from_numpy(np.flatnonzero(far))
+    snapped.flatten(1)[:, away] = paint.flatten(1)[:, away]
     if not palette.borders_known:
         return snapped
-    paper = (drawing.amin(dim=0) > PAPER).numpy()
+    lightness = drawing.amin(dim=0)
+    paper = (lightness > PAPER).numpy()
     shown = palette.families[rows]
     unsure = np.zeros_like(paper) if confidence is None else paper & (confidence[0].numpy() < _SURE)
     if enlarged > 1:
@@ -59,12 +62,12 @@ def flatten(
     filled = _plausible(filled, shown, paint, palette)
     settled = settle(filled, paper, paint.numpy(), palette.colours.double().numpy(), palette.families, palette.touching)
     changed = unsure | (settled != shown)
-    flat = snapped.flatten(1).clone()
+    flat = snapped.flatten(1)
     there = torch.from_numpy(np.flatnonzero(changed))
     flat[:, there] = palette.of_family(settled[changed], paint.flatten(1)[:, there])
     if paper.any():
         under = np.flatnonzero(~paper)
-        sources = _beside(under, paper, (drawing.amin(dim=0) > CLEAN).numpy())
+        sources = _beside(under, paper, (lightness > CLEAN).numpy())
         flat[:, torch.from_numpy(under)] = flat[:, torch.from_numpy(sources)]
     return _smooth(flat.view_as(paint), paint, changed, paper, enlarged)
 
@@ -139,25 +142,22 @@ def _plausible(filled: _Whole, shown: _Whole, paint: Tensor, palette: Palette) -
 
 
 def _smooth(flat: Tensor, paint: Tensor, changed: _Flags, paper: _Flags, enlarged: float) -> Tensor:
-    """Return ``flat`` ``[3, H, W]`` with pixels at a border on ``paper`` mixed as in ``paint``, but narrowed."""
-    colours = flat.numpy()
+    """Mix pixels of ``flat`` ``[3, H, W]`` at a border on ``paper`` as in ``paint``, but narrowed, and return it."""
     height, width = changed.shape
-    other = np.full(changed.shape, -1)
-    for down, right in ((-1, 0), (1, 0), (0, -1), (0, 1)):  # the last one that differs counts
-        here = slice(max(-down, 0), height - max(down, 0)), slice(max(-right, 0), width - max(right, 0))
-        there = slice(max(down, 0), height + min(down, 0)), slice(max(right, 0), width + min(right, 0))
-        border = changed[here] & paper[there]
-        y, x = np.nonzero(border & (colours[:, *here] != colours[:, *there]).any(axis=0))
-        y, x = y + max(-down, 0), x + max(-right, 0)
-        other[y, x] = (y + down) * width + x + right
-    places = np.flatnonzero(other >= 0)
-    given, colours = paint.flatten(1).numpy(), colours.reshape(3, -1)
-    next_, mixed = colours[:, other.ravel()[places]], given[:, places]
+    colours, given = flat.flatten(1).numpy(), paint.flatten(1).numpy()
+    places, open_ = np.flatnonzero(changed), paper.ravel()
+    other = np.full(len(places), -1)
+    y, x = np.divmod(places, width)
+    for onward, inside in ((-width, y > 0), (width, y < height - 1), (-1, x > 0), (1, x < width - 1)):
+        beside = np.where(inside, places + onward, places)
+        border = open_[beside] & (colours[:, places] != colours[:, beside]).any(axis=0)
+        other[border] = beside[border]  # the last one that differs counts
+    places, other = places[other >= 0], other[other >= 0]
+    next_, mixed = colours[:, other], given[:, places]
     step = colours[:, places] - next_
     share = ((mixed - next_) * step).sum(axis=0) / np.square(step).sum(axis=0)
     on_the_way = np.abs(next_ + share * step - mixed).max(axis=0) < _ASIDE
     narrowed = np.clip(0.5 + (share - 0.5) * enlarged, 0, 1)
     blend = (next_ + narrowed * step)[:, on_the_way]
-    smooth = flat.clone()
-    smooth.flatten(1)[:, torch.from_numpy(places[on_the_way])] = torch.from_numpy(blend)
-    return smooth
+    flat.flatten(1)[:, torch.from_numpy(places[on_the_way])] = torch.from_numpy(blend)
+    return flat

@@ -45,20 +45,24 @@ def regions(paper: _Flags, gap: int) -> Labels:
     distance, nearest = cv2.distanceTransformWithLabels(
         (~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    ball_of = np.zeros(int(nearest.max()) + 1, np.int32)
-    ball_of[nearest[inside]] = balls[inside]
-    found = np.where(paper & (distance <= radius), ball_of[nearest], 0)
+    rim = np.flatnonzero(paper & ~inside & (distance <= radius))
+    found: Labels = balls.copy()
+    if inside.any():
+        found.ravel()[rim] = balls[inside][nearest.ravel()[rim] - 1]  # row by row, as they are labelled
     narrow = paper & (found == 0)
     pieces, piece = cv2.connectedComponents(narrow.astype(np.uint8), connectivity=4)
     region_of = np.arange(count - 1, count - 1 + pieces, dtype=np.int32)
-    small = np.bincount(piece.ravel(), minlength=pieces) <= _CORNER * radius**2
-    small[0] = False
-    y, x = np.nonzero(small[piece])
-    here = piece[y, x]
+    places = np.flatnonzero(narrow)
+    pieces_there = piece.ravel()[places]
+    small = np.bincount(pieces_there, minlength=pieces) <= _CORNER * radius**2
+    corner = small[pieces_there]
+    here = pieces_there[corner]
+    y, x = np.divmod(places[corner], found.shape[1])
     for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
         beside = found[(y + down).clip(0, len(found) - 1), (x + right).clip(0, found.shape[1] - 1)]
         region_of[here[beside > 0]] = beside[beside > 0]
-    return np.where(narrow, region_of[piece], found).astype(np.int32)
+    found.ravel()[places] = region_of[pieces_there]
+    return found
 
 
 def grow(seeds: Labels, where: _Flags, within: Labels) -> Labels:

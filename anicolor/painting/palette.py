@@ -23,7 +23,7 @@ __all__ = ["ColourModel", "Palette", "PaletteSamples"]
 
 _FLAT = 0.8  # of the paint is in few colours: shading is left as it is
 _FEWEST, _RAREST = 8, 0.0001  # pixels, and share of what is painted, that make a colour one of them
-_LIKE = 0.05  # of the distance in RGB: what is this close to a frequent colour, and rare, is a softened border's
+_LIKE = 0.05  # of the distance in RGB: what is this close to a frequent colour, and rare, is that one softened
 _NEXT = np.ones((3, 3), np.uint8)
 _SAME = 0.03  # of the distance in RGB: pixels of a keyframe this close show the colour, however few they are
 _STEP = 0.02  # of the distance in RGB: a gradient goes in steps as small as this
@@ -38,6 +38,7 @@ _DEPTH = 65535
 _BYTES = np.array([0, 8, 16], np.int32)
 
 _Whole = npt.NDArray[np.int64]
+_Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,13 +106,13 @@ class ColourModel:
 
         ``image`` and ``drawing`` are ``[3, H, W]``; the most frequent come first.
         """
-        fills = image.flatten(1)[:, (drawing > CLEAN).all(dim=0).flatten()]
-        levels, counts = np.unique(np.rint(fills.numpy() * 255).astype(np.int64), axis=1, return_counts=True)
-        often = counts >= max(_FEWEST, _RAREST * _painted(counts))
-        levels, counts = levels[:, often], counts[often]
-        distance, _ = _nearest(self.colours, torch.from_numpy(levels.T).float() / 255)
+        keys, which, blank = _looked_at((image * 255).round() / 255, drawing)
+        counts, solid, painted = _counted(which, blank, len(keys))
+        shown = _meant(_unpacked(keys), counts, solid, painted, int(blank.sum()))
+        levels, counts = np.rint(_unpacked(keys[shown]).numpy() * 255).astype(np.int64), counts[shown]
+        distance, _ = _nearest(self.colours, torch.from_numpy(levels).float() / 255)
         order = [row for row in np.argsort(-counts, kind="stable") if distance[row] > _OTHER]
-        return tuple(((int(r), int(g), int(b)), int(counts[row])) for row in order for r, g, b in [levels[:, row]])
+        return tuple(((int(r), int(g), int(b)), int(counts[row])) for row in order for r, g, b in [levels[row]])
 
 
 class PaletteSamples:
@@ -120,26 +121,27 @@ class PaletteSamples:
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
         self._contacts: Counter[tuple[int, int]] = Counter()
+        self._solid: set[int] = set()
         self._seen = self._painted = 0
 
     def add(self, image: Tensor, drawing: Tensor) -> None:
         """Look at a keyframe ``[3, H, W]`` and its drawing of the same shape."""
-        levels: _Whole = np.rint(image.flatten(1).numpy() * _DEPTH).astype(np.int64)
-        keys, which = np.unique((levels << (16 * np.arange(3))[:, None]).sum(axis=0), return_inverse=True)
-        blank = (drawing > CLEAN).all(dim=0).flatten().numpy()
-        counts = np.bincount(which[blank], minlength=len(keys))
-        often = counts >= max(_FEWEST, _RAREST * _painted(counts))  # what is rare everywhere is rare
-        self._counts.update(dict(zip(keys[often].tolist(), counts[often].tolist(), strict=True)))
-        self._seen += int(blank.sum())
-        self._painted += _painted(counts)
-        if often.any():
-            distance, row = _nearest(_unpacked(keys[often]), _unpacked(keys))
-            shown = row[which].reshape(drawing.shape[1:])
-            exact = (distance < _SAME)[which].reshape(shown.shape)
+        keys, which, blank = _looked_at(image, drawing)
+        counts, solid, painted = _counted(which, blank, len(keys))
+        seen = int(blank.sum())
+        meant = _meant(_unpacked(keys), counts, solid, painted, seen)
+        self._counts.update(dict(zip(keys[meant].tolist(), counts[meant].tolist(), strict=True)))
+        self._solid.update(keys[meant & solid].tolist())
+        self._seen += seen
+        self._painted += painted
+        if meant.any():
+            distance, row = _nearest(_unpacked(keys[meant]), _unpacked(keys))
+            shown = row[which]
+            exact = (distance < _SAME)[which]
             field = shown.astype(np.float32)
             inside = cv2.erode(field, _NEXT) == cv2.dilate(field, _NEXT)
             shown[~(exact | inside)] = -1  # only smooths a border
-            self._touch(keys[often], shown, (drawing.amin(dim=0) > PAPER).numpy())
+            self._touch(keys[meant], shown, (drawing.amin(dim=0) > PAPER).numpy())
 
     def _touch(self, keys: _Whole, shown: _Whole, paper: npt.NDArray[np.bool_]) -> None:
         """Count what touches in a keyframe that shows the rows ``shown`` ``[H, W]`` of ``keys`` ``[N]``, or -1."""
@@ -164,18 +166,48 @@ class PaletteSamples:
         return Palette(colours, families.astype(np.int64), touching)
 
     def _kept(self) -> _Whole:
-        """Return the keys of the palette's colours: of what is rare on the page, only what nothing frequent is like."""
-        keys = np.array([key for key, count in self._counts.items() if count >= _RAREST * self._painted], np.int64)
-        often = np.array([self._counts[key] for key in keys.tolist()]) >= _RAREST * self._seen
-        if often.any():
-            distance, _ = _nearest(_unpacked(keys[often]), _unpacked(keys))
-            keys = keys[often | (distance > _LIKE)]
-        return keys
+        """Return the keys of the palette's colours: what is rare in all keyframes together is rare."""
+        keys = np.array(list(self._counts), np.int64)
+        counts = np.array(list(self._counts.values()), np.int64)
+        solid = np.array([key in self._solid for key in self._counts], dtype=bool)
+        return keys[_meant(_unpacked(keys), counts, solid, self._painted, self._seen)]
 
 
-def _painted(counts: _Whole) -> int:
-    """Return how many of a keyframe's pixels are painted, of ``counts`` ``[N]`` of its colours: all but its paper."""
-    return int(counts.sum() - counts.max(initial=0))
+def _looked_at(image: Tensor, drawing: Tensor) -> tuple[_Whole, _Whole, _Flags]:
+    """Return the colours of a keyframe ``[3, H, W]`` by their keys ``[N]``, and for each pixel its row among them.
+
+    And which pixels of its ``drawing`` are blank: all ``[H, W]``.
+    """
+    levels: _Whole = np.rint(image.flatten(1).numpy() * _DEPTH).astype(np.int64)
+    keys, which = np.unique((levels << (16 * np.arange(3))[:, None]).sum(axis=0), return_inverse=True)
+    return keys, which.reshape(image.shape[1:]), (drawing > CLEAN).all(dim=0).numpy()
+
+
+def _counted(which: _Whole, blank: _Flags, colours: int) -> tuple[_Whole, _Flags, int]:
+    """Return how many ``blank`` pixels show each of the ``colours``, ``[N]``, and which fill a square of four, ``[N]``.
+
+    And how many of the pixels are painted: all that do not show the most frequent colour, the paper.
+    """
+    counts = np.bincount(which[blank], minlength=colours)
+    shown = np.where(blank, which, -1)
+    corner, right, below, across = shown[:-1, :-1], shown[:-1, 1:], shown[1:, :-1], shown[1:, 1:]
+    square = (corner >= 0) & (corner == right) & (corner == below) & (corner == across)
+    solid = np.bincount(corner[square], minlength=colours) > 0
+    return counts, solid, int(counts.sum() - counts.max(initial=0))
+
+
+def _meant(colours: Tensor, counts: _Whole, solid: _Flags, painted: int, seen: int) -> _Flags:
+    """Return which ``colours`` ``[N, 3]`` were painted on purpose, by how many pixels show them, ``[N]``.
+
+    Those that are not rare among the pixels ``seen``; and, a small thing on a large page, those that are not rare among
+    the ``painted`` ones, if they are ``solid`` and like no frequent one: a softened border is painted in what is not.
+    """
+    often = counts >= max(_FEWEST, _RAREST * seen)
+    small = ~often & solid & (counts >= max(_FEWEST, _RAREST * painted))
+    if often.any() and small.any():
+        small[small] = _nearest(colours[torch.from_numpy(often)], colours[torch.from_numpy(small)])[0] > _LIKE
+    found: _Flags = often | small
+    return found
 
 
 def _nearest_of_frame(colours: Tensor, paint: Tensor) -> tuple[npt.NDArray[np.float32], _Whole]:

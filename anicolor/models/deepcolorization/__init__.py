@@ -17,4 +17,8 @@ Where the paper is silent, this is chosen, and the last three differ from it:
 - Lines are learned as they are drawn, in the styles of the data, and not as SketchKeras extracts them.
 - Gradients are clipped, the rates rise and fall, and the weights that are kept are a moving average.
 - The perceptual and the style loss need VGG's weights (``--vgg``): without them they are off, and a training says so.
+
+``deepcolorization-small`` has additions, all off in ``deepcolorization`` (docs/decisions/0016-deep-tracks.md): what the
+masks m and n weigh at a place is what its tracks lead to, its picture is chosen from that and the decoder's colours,
+and it is taught paint without ink, on parts of frames at their own size.
 """

@@ -56,7 +56,7 @@ PAINTED = (3, 10, 14, 21)  # no reference of any row
 class NoSimilarity(nn.Module):
     """In place of the similarity-based colour transform: no colours."""
 
-    def forward(self, target: Tensor, memory: Memory) -> Tensor:  # noqa: ARG002
+    def forward(self, target: Tensor, memory: Memory, near: Memory) -> Tensor:  # noqa: ARG002
         return torch.zeros_like(target)
 
 

@@ -6,6 +6,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
+
+from anicolor.diffusion.noise import FrameNoise
+from anicolor.models.colorizer import Reference, Request
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,3 +68,12 @@ def test_a_number_that_was_changed_by_hand_is_seen(scoreboard: ModuleType) -> No
     board["rows"][0]["scores"][0]["mean"] += 1
     page = (ROOT / "README.md").read_text()
     assert scoreboard.with_table(page, board) != page
+
+
+def test_every_row_of_shi_et_al_s_table_1_paints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    deep = benchmark("deep")
+    keyframe = Reference(0, torch.rand(3, 32, 32), torch.ones(1, 32, 32))
+    request = Request(torch.ones(1, 1, 32, 32), (keyframe,), 1, (1,), torch.zeros(0, 3, 32, 32))
+    for name in ("all", "without Sim", "without Emb", "without line art"):
+        assert deep.built(name).colorize(request, FrameNoise(0)).frames.shape == (1, 3, 32, 32)

@@ -53,8 +53,8 @@ class DeepColorizer(Colorizer):
     def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Colours:  # noqa: ARG002
         lines, known = request.lines.to(self.device), self._keyframes(request.references)
         fields, brought = proximity(lines), None
-        if request.tracks is not None:
-            brought = bring(known.images, known.fields, request.tracks.to(self.device))
+        if self.settings.tracked and request.tracks is not None:
+            brought = bring(known.colours, known.fields, request.tracks.to(self.device))
         memory = Memory(*(part.expand(len(lines), *part.shape[1:]) for part in known.memory))
         made = self.network(lines, fields, memory, brought)
         if not self.settings.tracked:
@@ -67,28 +67,34 @@ class DeepColorizer(Colorizer):
         if self._known is None or self._known.given != given:
             images = torch.stack([r.image for r in given]).to(self.device)
             lines = torch.stack([r.lines for r in given]).to(self.device)
-            images = 2 * (without_ink(images, lines) if self.settings.tracked else images) - 1
+            colours = 2 * (without_ink(images, lines) if self.settings.tracked else images) - 1
             fields = proximity(lines)
-            self._known = _Known(given, images, fields, self.network.remember(lines[None], fields[None], images[None]))
+            self._known = _Known(
+                given, colours, fields, self.network.remember(lines[None], fields[None], colours[None])
+            )
         return self._known
 
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """Keyframes: as given, colours ``[K, 3, H, W]`` and fields ``[K, 1, H, W]``, and what the network knows of them."""
+    """Keyframes: as given, and what the network knows of them.
+
+    ``colours`` ``[K, 3, H, W]`` in [-1, 1] are without ink for ``tracked`` networks, ``fields`` ``[K, 1, H, W]`` their
+    distance fields.
+    """
 
     given: tuple[Reference, ...]
-    images: Tensor
+    colours: Tensor
     fields: Tensor
     memory: Memory
 
 
-def bring(images: Tensor, fields: Tensor, tracks: Tensor) -> Brought:
+def bring(colours: Tensor, fields: Tensor, tracks: Tensor) -> Brought:
     """Return what K references look like from T frames, along ``tracks`` ``[T, K, 3, H, W]`` (see ``passage_tracks``).
 
-    ``images`` ``[K, 3, H, W]`` are colours in [-1, 1], ``fields`` ``[K, 1, H, W]`` their distance fields.
+    ``colours`` ``[K, 3, H, W]`` are in [-1, 1], ``fields`` ``[K, 1, H, W]`` their distance fields.
     """
-    every = torch.cat((images, fields), dim=1).expand(len(tracks), -1, -1, -1, -1)
+    every = torch.cat((colours, fields), dim=1).expand(len(tracks), -1, -1, -1, -1)
     seen = warp(every.flatten(0, 1), tracks[:, :, :2].flatten(0, 1)).view_as(every)
     return Brought(seen[:, :, :3], seen[:, :, 3:], tracks[:, :, 2:])
 

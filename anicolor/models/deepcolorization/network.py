@@ -116,9 +116,14 @@ class ColourTransform(nn.Module):
     def forward(self, lines: Tensor, fields: Tensor, memory: Memory, brought: Brought | None = None) -> Made:
         """Return the colours of ``lines`` ``[B, 1, H, W]`` with distance ``fields`` of that shape, both in [0, 1].
 
-        ``tracked`` networks need what is ``brought`` to them.
+        ``tracked`` networks need what is ``brought`` to them; others do not look at it.
+
+        Raises:
+            ValueError: nothing is brought to a ``tracked`` network.
         """
-        near = memory if brought is None else self._near(brought, memory)
+        if self.choice is not None and brought is None:
+            raise ValueError("expected references brought along tracks, got none")
+        near = memory if self.choice is None or brought is None else self._near(brought, memory)
         similar = self.similarity(self.fields(fields), memory, near)
         features = self.lines(lines) + similar
         affine = self.affine(memory.style).unflatten(1, (len(self.middle), 4, -1))
@@ -153,8 +158,8 @@ class Choice(nn.Module):
 
         ``frame`` ``[B, C + 1, H, W]`` holds the decoder's features and the lines, ``fields`` their distance field.
         """
-        none, one = torch.zeros_like(fields), torch.ones_like(fields)
-        ours = torch.cat((own, fields, none, one), dim=1)[:, None]
+        just_like, is_own = torch.zeros_like(fields), torch.ones_like(fields)
+        ours = torch.cat((own, fields, just_like, is_own), dim=1)[:, None]
         theirs = torch.cat((*brought, torch.zeros_like(brought.fields)), dim=2)
         every = torch.cat((ours, theirs), dim=1)
         count = every.shape[:2]

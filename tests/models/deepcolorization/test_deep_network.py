@@ -224,4 +224,11 @@ def test_the_small_network_s_masks_weigh_what_it_is_brought() -> None:
     still = network(*target(), memory, Brought(colours, fields, torch.zeros_like(fields)))
     moved = network(*target(), memory, Brought(colours.roll(8, dims=-1), fields, torch.zeros_like(fields)))
     assert not torch.allclose(still.similar, moved.similar, atol=1e-3)
-    assert torch.allclose(still.similar, network(*target(), memory).similar, atol=1e-5)
+    unmoved = network.see_similar(network.similarity(network.fields(target()[1]), memory, memory)).tanh()
+    assert torch.allclose(still.similar, unmoved, atol=1e-5)
+
+
+def test_a_tracked_network_needs_what_it_is_brought() -> None:
+    network = ColourTransform(TINY["deepcolorization-small"]).eval()
+    with pytest.raises(ValueError, match="brought along tracks"):
+        network(*target(), network.remember(*references(2)))

@@ -58,7 +58,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return features of the shape of ``x`` ``[B, C, h, w]``."""
         parts = self.project(self.norm(x)).flatten(2).unflatten(1, (3, self.heads, -1)).transpose(-1, -2)
-        found = F.scaled_dot_product_attention(*parts.unbind(1))
+        found = F.scaled_dot_product_attention(*parts.contiguous().unbind(1))
         return x + found.transpose(-1, -2).reshape(x.shape)
 
 

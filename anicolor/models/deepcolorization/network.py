@@ -201,10 +201,12 @@ class SimilarityTransform(nn.Module):
         """Return f_mat ``[B, C, h, w]``: colours of all places of all references, by how alike the structures are."""
         keys, values = self.key(memory.structures.flatten(0, 1)), self.value(memory.colours.flatten(0, 1))
         count = memory.structures.shape[:2]
-        keys, values = (part.unflatten(0, count).transpose(2, 1).flatten(2).mT for part in (keys, values))
-        queries = self.query(target).flatten(2).mT
-        # The matrix M is never held whole: at 640 pixels it would take gigabytes.
-        found = F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None], scale=1.0)[:, 0]
+        keys, values = (part.unflatten(0, count).transpose(2, 1).flatten(2) for part in (keys, values))
+        # The matrix M is never held whole: at 640 pixels it would take gigabytes. Kernels that see to it ask for rows.
+        queries, keys, values = (
+            part.mT.contiguous()[:, None] for part in (self.query(target).flatten(2), keys, values)
+        )
+        found = F.scaled_dot_product_attention(queries, keys, values, scale=1.0)[:, 0]
         brought: Tensor = self.bring(found.mT.reshape(len(target), -1, *target.shape[-2:]))
         return brought
 

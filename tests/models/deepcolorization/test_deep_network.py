@@ -7,6 +7,7 @@ from collections import defaultdict
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.parametrize import is_parametrized
 
 from anicolor.models.deepcolorization.colorizer import PRESETS, TINY
@@ -232,3 +233,15 @@ def test_a_tracked_network_needs_what_it_is_brought() -> None:
     network = ColourTransform(TINY["deepcolorization-small"]).eval()
     with pytest.raises(ValueError, match="brought along tracks"):
         network(*target(), network.remember(*references(2)))
+
+
+def test_what_is_matched_is_never_held_whole() -> None:
+    """The kernel that holds all pairs of places at once takes gigabytes at 640 pixels."""
+    torch.manual_seed(1)
+    layer, width, count = SimilarityTransform(16).eval(), 16, 2
+    memory = Memory(torch.randn(1, count, width, 3, 4), torch.randn(1, count, width, 3, 4), torch.zeros(1, 8))
+    features = torch.randn(1, width, 3, 4)
+    with torch.inference_mode():
+        whole = layer(features, memory, memory)
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+            assert torch.allclose(layer(features, memory, memory), whole, atol=1e-5)

@@ -5,8 +5,9 @@
     python benchmarks/papers.py --budget 200 --clips 2       # a first look
 
 The small forms have 4.7 to 5.8 million parameters (``anicolor models``). Each learns from 400 drawn examples, in
-``--budget`` optimizer steps of 8 of 128 pixels, shared out among its stages as its recipe does. opdm-small and
-pscdiffusion-small also follow the keyframes by lineflow, which learned on other drawn scenes before.
+``--budget`` optimizer steps of 8 of 128 pixels, shared out among its stages as its recipe does. opdm-small,
+deepcolorization-small and pscdiffusion-small also follow the keyframes by lineflow, which learned on other drawn scenes
+before.
 What they paint is scored as the networks make it (no finish, no steadying, no refiner), on drawn scenes of
 unseen seeds, keyframes every 16th drawing and the last, whole frames: inside the drawing would be, for each, where it
 painted anything, and noise on the paper would make more of it. Trainings lie in the folder ``--runs``; one that was

@@ -31,7 +31,7 @@ TITLES = {
     "glitch": "`examples/glitch`, 8 cuts of unseen figures and motions, 400x400",
     "saha": "`examples/saha`, a real rigged cut, 48 frames, 640x640",
 }
-MODELS = ("copy", "flow", "region", "opdm-small")
+MODELS = ("copy", "flow", "region", "deepcolorization-small", "opdm-small")
 COLUMNS = {
     "PSNR, dB": ("psnr", "rgb, inside the drawing"),
     "SSIM": ("ssim", "gaussian 11, sigma 1.5, inside the drawing"),

@@ -73,7 +73,7 @@ _TOWER = ("transformers",)
 CATALOG = (
     Entry("opdm-small", "opdm", _OPDM, "Apache-2.0", "opdm-small.safetensors"),
     Entry("opdm", "opdm", _OPDM, "Apache-2.0"),
-    Entry("deepcolorization-small", "deepcolorization", _DEEP, "Apache-2.0"),
+    Entry("deepcolorization-small", "deepcolorization", _DEEP, "Apache-2.0", "deepcolorization-small.safetensors"),
     Entry("deepcolorization", "deepcolorization", _DEEP, "Apache-2.0"),
     Entry("animediffusion-small", "animediffusion", _ANIME, "Apache-2.0"),
     Entry("animediffusion", "animediffusion", _ANIME, "Apache-2.0"),

@@ -11,6 +11,8 @@ from anicolor.diffusion.noise import FrameNoise
 from anicolor.lines.distance import proximity, without_ink
 from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
 from anicolor.models.deepcolorization.network import Brought, ColourTransform, DeepSettings, Memory
+from anicolor.models.lineflow.flow import shipped
+from anicolor.models.tracks import passage_tracks
 from anicolor.motion import warp
 
 __all__ = ["PRESETS", "TINY", "DeepColorizer", "bring", "build"]
@@ -53,14 +55,21 @@ class DeepColorizer(Colorizer):
     def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Colours:  # noqa: ARG002
         lines, known = request.lines.to(self.device), self._keyframes(request.references)
         fields, brought = proximity(lines), None
-        if self.settings.tracked and request.tracks is not None:
-            brought = bring(known.colours, known.fields, request.tracks.to(self.device))
+        if self.settings.tracked:
+            tracks = request.tracks if request.tracks is not None else self._straight(lines, known)
+            brought = bring(known.colours, known.fields, tracks.to(self.device))
         memory = Memory(*(part.expand(len(lines), *part.shape[1:]) for part in known.memory))
         made = self.network(lines, fields, memory, brought)
         if not self.settings.tracked:
             return Colours((made.picture + 1) / 2)
         colours, share = made.choice.agreed()
         return Colours((colours + 1) / 2 * lines, share)
+
+    def _straight(self, lines: Tensor, known: _Known) -> Tensor:
+        """Return tracks from frames ``[T, 1, H, W]`` to the keyframes with nothing between: nobody followed them."""
+        ends, flow = range(1, len(known.given) + 1), shipped(str(self.device))
+        drawn = torch.stack([reference.lines for reference in known.given]).to(lines)
+        return torch.cat([passage_tracks(torch.cat((line[None], drawn)), 0, ends, flow, hops=1) for line in lines])
 
     def _keyframes(self, given: tuple[Reference, ...]) -> _Known:
         """Return what is known of the references, computed once for the same ones."""

@@ -1,6 +1,6 @@
 """Score the shipped model and the yardsticks on cuts that no training saw; write the README's table.
 
-    python benchmarks/scoreboard.py                    # all of it: an hour on two CPU cores
+    python benchmarks/scoreboard.py                    # all of it: two hours of one core
     python benchmarks/scoreboard.py --models copy flow --sets saha
 
 Each row is what ``anicolor eval --model MODEL --data SET --mask drawing`` prints: keyframes are every 16th drawing and

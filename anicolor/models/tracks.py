@@ -19,7 +19,7 @@ from anicolor.models.colorizer import Reference
 from anicolor.models.lineflow.flow import Drawing, LineFlow, shipped
 from anicolor.motion import DisFlow, joined
 
-__all__ = ["GapTracks", "example_tracks", "passage_tracks"]
+__all__ = ["GapTracks", "example_tracks", "passage_tracks", "straight_tracks"]
 
 _FAR_CLOSER = 0.5  # of how little alike what is followed is: optical flow's straight way must be as good as that
 _REACH = 64  # frames: further from a keyframe memory would grow with the shot
@@ -47,6 +47,16 @@ def example_tracks(example: Example) -> Tensor:
         return example.tracks
     *ends, at = example.places
     return passage_tracks(example.drawings, at, ends, shipped(), _HOPS)
+
+
+def straight_tracks(lines: Tensor, keyframes: Tensor, flow: LineFlow) -> Tensor:
+    """Return the tracks ``[T, K, 3, H, W]`` from frames to keyframes with nothing followed between.
+
+    Of the lines of frames ``[T, 1, H, W]`` and of keyframes ``[K, 1, H, W]``, as ``passage_tracks`` says them.
+    """
+    ends = [flow.describe(keyframe[None]) for keyframe in keyframes]
+    frames = [flow.describe(line[None]) for line in lines]
+    return torch.stack([torch.cat([_Track(flow, end).onward(frame) for end in ends]) for frame in frames]).to(lines)
 
 
 class GapTracks:
@@ -90,7 +100,7 @@ class GapTracks:
         if frame in self._after:
             tracks[self._next] = self._after.pop(frame).float()
         found = (
-            tracks[k] if k in tracks else _straight(self._flow, drawing, keyframe)
+            tracks[k] if k in tracks else _Track(self._flow, keyframe).onward(drawing)
             for k, keyframe in enumerate(self._keyframes)
         )
         return torch.cat(list(found))
@@ -128,9 +138,3 @@ class _Track:
         chosen = torch.cat([ways, apart], dim=2).gather(0, best.expand(-1, -1, 3, -1, -1))[0]
         self._track, self._neighbour = chosen[:, :2], drawing
         return chosen
-
-
-def _straight(flow: LineFlow, drawing: Drawing, keyframe: Drawing) -> Tensor:
-    """Return the track ``[1, 3, H, W]`` from a drawing to a keyframe, with nothing between."""
-    found = flow.follow(drawing, keyframe).flow
-    return torch.cat([found, flow.apart(drawing, keyframe, found)], dim=1)

@@ -13,7 +13,7 @@ from anicolor.lines.distance import proximity
 from anicolor.models import tracks as module
 from anicolor.models.colorizer import Reference
 from anicolor.models.lineflow.flow import NAME, TINY, LineFlow, shipped
-from anicolor.models.tracks import GapTracks, passage_tracks
+from anicolor.models.tracks import GapTracks, passage_tracks, straight_tracks
 from anicolor.motion import DisFlow
 
 COUNT, SIDE, STEP = 13, 160, 8
@@ -55,9 +55,8 @@ def tiny() -> LineFlow:
 
 
 def straight(flow: LineFlow, at: int, end: int) -> Tensor:
-    here, there = (flow.describe(drawings()[t : t + 1]) for t in (at, end))
-    found = flow.follow(here, there).flow
-    return torch.cat([found, flow.apart(here, there, found)], dim=1)[0]
+    here, there = (drawings()[t : t + 1] for t in (at, end))
+    return straight_tracks(here, there, flow)[0, 0]
 
 
 @pytest.mark.parametrize(("at", "end"), [(10, 0), (2, 12)])
@@ -106,7 +105,8 @@ def test_a_neighbour_s_way_is_kept_where_the_network_finds_nothing_closer() -> N
     led = DisFlow().estimate(fields[3:4], fields[4:5])[0]
     ring = (drawings()[3, 0] < 0.5) & ABOVE
     assert torch.equal(found[:, ring], led[:, ring])
-    assert not torch.equal(straight(fooled, 3, 4)[:2, ring], led[:, ring])
+    here, there = (fooled.describe(drawings()[t : t + 1]) for t in (3, 4))
+    assert not torch.equal(fooled.follow(here, there).flow[0][:, ring], led[:, ring])
 
 
 @pytest.mark.parametrize("window", [1, 4, 11])
@@ -145,6 +145,12 @@ def test_only_the_keyframes_beside_the_gap_are_tracked(tiny: LineFlow) -> None:
     assert several.shape == (3, 4, 3, SIDE, SIDE)
     assert torch.equal(several[:, 1:3], two)
     assert torch.equal(several[0, 3], straight(tiny, 5, 12))
+
+
+def test_straight_tracks_are_those_of_a_passage_without_drawings_between(tiny: LineFlow) -> None:
+    found = straight_tracks(drawings()[[4, 5]], drawings()[[0, 12]], tiny)
+    assert found.shape == (2, 2, 3, SIDE, SIDE)
+    assert torch.equal(found[1:], passage_tracks(drawings(), 5, [0, 12], tiny, hops=1))
 
 
 def test_only_references_beside_the_gap_are_followed_through_it(tiny: LineFlow) -> None:

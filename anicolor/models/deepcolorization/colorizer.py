@@ -12,7 +12,7 @@ from anicolor.lines.distance import proximity, without_ink
 from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
 from anicolor.models.deepcolorization.network import Brought, ColourTransform, DeepSettings, Memory
 from anicolor.models.lineflow.flow import shipped
-from anicolor.models.tracks import passage_tracks
+from anicolor.models.tracks import straight_tracks
 from anicolor.motion import warp
 
 __all__ = ["PRESETS", "TINY", "DeepColorizer", "bring", "build"]
@@ -56,7 +56,9 @@ class DeepColorizer(Colorizer):
         lines, known = request.lines.to(self.device), self._keyframes(request.references)
         fields, brought = proximity(lines), None
         if self.settings.tracked:
-            tracks = request.tracks if request.tracks is not None else self._straight(lines, known)
+            tracks = request.tracks
+            if tracks is None:
+                tracks = straight_tracks(lines, known.lines, shipped(str(self.device)))
             brought = bring(known.colours, known.fields, tracks.to(self.device))
         memory = Memory(*(part.expand(len(lines), *part.shape[1:]) for part in known.memory))
         made = self.network(lines, fields, memory, brought)
@@ -64,12 +66,6 @@ class DeepColorizer(Colorizer):
             return Colours((made.picture + 1) / 2)
         colours, share = made.choice.agreed()
         return Colours((colours + 1) / 2 * lines, share)
-
-    def _straight(self, lines: Tensor, known: _Known) -> Tensor:
-        """Return tracks from frames ``[T, 1, H, W]`` to the keyframes with nothing between: nobody followed them."""
-        ends, flow = range(1, len(known.given) + 1), shipped(str(self.device))
-        drawn = torch.stack([reference.lines for reference in known.given]).to(lines)
-        return torch.cat([passage_tracks(torch.cat((line[None], drawn)), 0, ends, flow, hops=1) for line in lines])
 
     def _keyframes(self, given: tuple[Reference, ...]) -> _Known:
         """Return what is known of the references, computed once for the same ones."""
@@ -79,7 +75,7 @@ class DeepColorizer(Colorizer):
             colours = 2 * (without_ink(images, lines) if self.settings.tracked else images) - 1
             fields = proximity(lines)
             self._known = _Known(
-                given, colours, fields, self.network.remember(lines[None], fields[None], colours[None])
+                given, lines, colours, fields, self.network.remember(lines[None], fields[None], colours[None])
             )
         return self._known
 
@@ -88,11 +84,12 @@ class DeepColorizer(Colorizer):
 class _Known:
     """Keyframes: as given, and what the network knows of them.
 
-    ``colours`` ``[K, 3, H, W]`` in [-1, 1] are without ink for ``tracked`` networks, ``fields`` ``[K, 1, H, W]`` their
-    distance fields.
+    ``lines`` are ``[K, 1, H, W]``, ``fields`` of that shape their distance fields; ``colours`` ``[K, 3, H, W]`` in
+    [-1, 1] are without ink for ``tracked`` networks.
     """
 
     given: tuple[Reference, ...]
+    lines: Tensor
     colours: Tensor
     fields: Tensor
     memory: Memory

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from anicolor.lines.distance import apart, proximity
 from anicolor.models.lineflow.flow import shipped
+from anicolor.models.tracks import straight_tracks
 from anicolor.motion import FlowEstimator, warp
 
 __all__ = ["straight_flows", "warp_references"]
@@ -20,10 +21,7 @@ def straight_flows(lines: Tensor, images: Tensor, drawn: Tensor, network: FlowEs
     """
     if network is not None:
         return torch.stack([network.estimate(lines, image.expand(len(lines), -1, -1, -1)) for image in images], dim=1)
-    flow = shipped()
-    frames = flow.describe(lines)
-    keyframes = [flow.describe(keyframe.expand_as(lines)) for keyframe in drawn]
-    return torch.stack([flow.follow(frames, keyframe).flow for keyframe in keyframes], dim=1).to(lines)
+    return straight_tracks(lines, drawn, shipped(str(lines.device)))[:, :, :2]
 
 
 def warp_references(images: Tensor, drawn: Tensor, lines: Tensor, flows: Tensor) -> Tensor:

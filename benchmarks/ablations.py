@@ -38,7 +38,7 @@ from anicolor.training.team import Team
 from anicolor.training.trainee import ColorizerTrainee
 
 NARROW = {"widths": (24, 40, 56, 72), "adapter_width": 16}
-SMALL = replace(PRESETS["opdm-small"], matching=32, steps=2, mirrored=False, **NARROW)
+SMALL = replace(PRESETS["opdm-small"], matching=32, steps=2, mirrored=False, choice=(), **NARROW)
 PAPER = replace(PRESETS["opdm"], blocks=1, reference_blocks=1, adapter_blocks=1, patch=2, steps=2, **NARROW)
 SAMPLING = (1, 2, 5, 10)
 

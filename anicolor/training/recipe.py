@@ -37,6 +37,7 @@ RECIPES = (
     Recipe("opdm", ADAPT, 2_000, 5e-6, 1, 224, 10, "ours"),
     Recipe("opdm-small", "offsets", 50, 1e-3, 8, 128, 0, "ours: two CPU cores"),
     Recipe("opdm-small", "joint", 2_150, 6e-4, 8, 128, 2, "ours: two CPU cores"),
+    Recipe("opdm-small", "choice", 1_000, 1.5e-3, 8, 128, 1, "ours: two CPU cores"),
     Recipe("opdm-small", ADAPT, 200, 1e-4, 8, 128, 2, "ours: two CPU cores"),
     Recipe("deepcolorization", "colours", 56_200, 1e-4, 4, 256, 1, "section 4.1: 40 epochs of 5,620 frames, batch 4"),
     Recipe("deepcolorization", ADAPT, 6_480, 1e-4, 4, 256, 1, "section 4.5: 30 epochs of 32 sequences of 27 frames"),

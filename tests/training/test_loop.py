@@ -217,16 +217,17 @@ def test_the_estimators_of_stage_one_are_those_of_stage_two(whole: tuple[Run, li
     torch.manual_seed(order.seed)
     fresh = build(order.model).network.state_dict()
     trained = [key for key in fresh if key.startswith("adapter.estimators.")]
-    assert any(not torch.equal(end[f"module/train.network/{key}"], fresh[key]) for key in trained)
+    assert any(not torch.equal(end[f"module/whole.network/{key}"], fresh[key]) for key in trained)
 
 
 def test_every_step_is_reported(whole: tuple[Run, list[Progress]]) -> None:
     _, steps = whole
     assert [(step.stage, step.step, step.steps) for step in steps] == [
-        (stage, number, STEPS) for stage in ("offsets", "joint") for number in range(1, STEPS + 1)
+        (stage, number, STEPS) for stage in ("offsets", "joint", "choice") for number in range(1, STEPS + 1)
     ]
     assert all(step.losses["loss"] > 0 for step in steps)
-    assert [step.score is not None for step in steps] == [False] * (2 * STEPS - 1) + [True]
+    judged = [number for number, step in enumerate(steps, 1) if step.score is not None]
+    assert judged == [2 * STEPS, 3 * STEPS]
 
 
 def test_the_folder_of_a_run(whole: tuple[Run, list[Progress]], order: Order) -> None:
@@ -236,16 +237,17 @@ def test_the_folder_of_a_run(whole: tuple[Run, list[Progress]], order: Order) ->
     assert run.settings() == json.loads(json.dumps(asdict(order)))
     rows = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
     assert {"note": "no --vgg weights: the perceptual term is off"} in rows
-    assert (rows[-1]["stage"], rows[-1]["step"], rows[-1]["score"]) == ("joint", STEPS, steps[-1].score)
+    assert (rows[-1]["stage"], rows[-1]["step"], rows[-1]["score"]) == ("choice", STEPS, steps[-1].score)
     assert load_colorizer("opdm-small", run.best).settings == build("opdm-small").settings
     facts = json.loads(read_header(run.best)["facts"])
     assert facts["steps"] == STEPS
-    assert facts["validation_psnr"] == pytest.approx(steps[-1].score, abs=1e-3)
+    best = max(step.score for step in steps if step.score is not None)
+    assert facts["validation_psnr"] == pytest.approx(best, abs=1e-3)
 
 
 def test_pictures_of_what_the_weights_paint_are_kept(whole: tuple[Run, list[Progress]], order: Order) -> None:
-    (path,) = (whole[0].folder / "samples").iterdir()
-    assert path.name == f"joint-{STEPS:06d}.png"
+    path, other = sorted((whole[0].folder / "samples").iterdir())
+    assert (path.name, other.name) == (f"choice-{STEPS:06d}.png", f"joint-{STEPS:06d}.png")
     picture = read_picture(path).pixels
     side = VALIDATION_SIDE
     assert picture.shape == (4 * side, 5 * side, 3)
@@ -259,13 +261,13 @@ def test_pictures_of_what_the_weights_paint_are_kept(whole: tuple[Run, list[Prog
 
 
 def test_the_best_weights_are_kept(order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = iter([20.0, 30.0, 25.0, 29.0])
+    scores = iter([20.0, 30.0, 25.0, 29.0, *[28.0] * STEPS])
     monkeypatch.setattr(loop, "_VALIDATE", 1)
     monkeypatch.setattr(loop, "validate", lambda *_: next(scores))
     run = started(tmp_path, order)
     list(go_on(run, order))
     assert json.loads(read_header(run.best)["facts"])["steps"] == 2
-    assert run.position() == Position("joint", STEPS, 30.0)
+    assert run.position() == Position("choice", STEPS, 30.0)
 
 
 @pytest.fixture
@@ -278,12 +280,15 @@ def test_trained_weights_are_adapted(adapting: Order, whole: tuple[Run, list[Pro
     run = started(tmp_path, adapting)
     steps = list(go_on(run, adapting))
     assert [(step.stage, step.step) for step in steps] == [("adapt", 0), ("adapt", 1), ("adapt", 2)]
-    assert steps[0].score == pytest.approx(whole[1][-1].score, abs=0.05)  # where they stood; in half precision
+    best = max(step.score for step in whole[1] if step.score is not None)
+    assert steps[0].score == pytest.approx(best, abs=0.05)  # where they stood; in half precision
     assert steps[0].losses == {}
     assert steps[2].score is not None
     start, state = load_file(whole[0].best), load_file(run.folder / "state.safetensors")
     moved = [
-        (state[f"module/train.{key.replace('.', '/', 1)}"] - value.float()).abs().max() for key, value in start.items()
+        (state[f"module/train.{key.replace('.', '/', 1)}"] - value.float()).abs().max()
+        for key, value in start.items()
+        if key.startswith("network.")
     ]
     assert 0 < max(moved) < 0.1
 
@@ -383,7 +388,7 @@ def test_the_scenes_of_validation_are_not_trained_on(monkeypatch: pytest.MonkeyP
 def test_a_model_is_trained_for_one_reference(order: Order, tmp_path: Path) -> None:
     order = replace(order, references=1, steps=1)
     run = started(tmp_path, order)
-    assert {step.stage for step in go_on(run, order)} == {"offsets", "joint"}
+    assert {step.stage for step in go_on(run, order)} == {"offsets", "joint", "choice"}
     assert load_colorizer("opdm-small", run.best).traits.keyframes == 1
     adapted = replace(order, init=str(run.best))
     list(go_on(started(tmp_path / "adapted", adapted), adapted))

@@ -39,7 +39,7 @@ def alone(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[d
 
 def check_alike(one: list[dict[str, float]], other: list[dict[str, float]]) -> None:
     times = ("seconds", "stage")
-    assert [row["stage"] for row in one] == [row["stage"] for row in other] == ["offsets", "joint"]
+    assert [row["stage"] for row in one] == [row["stage"] for row in other] == ["offsets", "joint", "choice"]
     for row, expected in zip(one, other, strict=True):
         assert {k: v for k, v in row.items() if k not in times} == pytest.approx(
             {k: v for k, v in expected.items() if k not in times}, abs=1e-4

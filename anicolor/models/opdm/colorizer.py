@@ -12,6 +12,7 @@ from anicolor.diffusion.noise import FrameNoise
 from anicolor.layers.mixture import Mixture
 from anicolor.lines.distance import proximity, without_ink
 from anicolor.models.colorizer import Colorizer, Colours, Reference, Request, Traits
+from anicolor.models.opdm.choice import Choice, followed, own_source, shares
 from anicolor.models.opdm.conditions import Between, Conditions, condition, moment, shifts
 from anicolor.models.opdm.network import KeyframeFeatures, Opdm, OpdmSettings
 from anicolor.motion import DisFlow
@@ -35,6 +36,7 @@ PRESETS = {
         tracked=True,
         between=True,
         inkless=True,
+        choice=(24, 32, 48, 64),
     ),
 }
 
@@ -48,6 +50,7 @@ TINY = {
         adapter_blocks=1,
         matching=min(preset.matching, 8),
         steps=2,
+        choice=tuple(8 for _ in preset.choice),
     )
     for name, preset in PRESETS.items()
 }
@@ -62,6 +65,7 @@ class OpdmColorizer(Colorizer):
     def __init__(self, settings: OpdmSettings) -> None:
         self.settings = settings
         self.network = Opdm(settings).eval()
+        self.choice = Choice(settings.choice).eval() if settings.choice else None
         self.schedule = Schedule(settings.timesteps, settings.prediction)
         self.traits = Traits(
             window=1,
@@ -79,7 +83,8 @@ class OpdmColorizer(Colorizer):
 
     @property
     def networks(self) -> dict[str, nn.Module]:
-        return {"network": self.network}
+        networks: dict[str, nn.Module] = {"network": self.network}
+        return networks if self.choice is None else networks | {"choice": self.choice}
 
     @torch.inference_mode()
     def colorize(self, request: Request, noise: FrameNoise, steps: int | None = None) -> Colours:
@@ -87,19 +92,26 @@ class OpdmColorizer(Colorizer):
         conditions = self._conditions(request, known)
         start = noise.draw(request.seeds, (3, *request.lines.shape[-2:])).to(self.device)
         steps = steps or self.traits.steps
-        made = self._sample(conditions, known.features, start, steps)
+        made = self.sample(conditions, known.features, start, steps)
         if self.settings.mirrored:
-            turned = self._sample(conditions.mirrored(), known.turned, start.flip(-1), steps)
+            turned = self.sample(conditions.mirrored(), known.turned, start.flip(-1), steps)
             made = Mixture(*(torch.cat((a, b.flip(-1)), dim=1) for a, b in zip(made, turned, strict=True)))
             made = made._replace(votes=made.votes / 2)
         agreed, share = made.agreed()
+        if self.choice is not None:
+            sources = self._sources(request, known, conditions), own_source(conditions, agreed, share)
+            structure = torch.cat((conditions.lines, conditions.proximity), dim=1)
+            agreed, share = self.choice(torch.cat(sources, dim=1), structure).agreed()
         frames = (agreed + 1) / 2
         if self.settings.inkless:
             frames = frames * conditions.lines
         return Colours(frames, share if self.settings.carried else None)
 
-    def _sample(self, conditions: Conditions, known: KeyframeFeatures | None, start: Tensor, steps: int) -> Mixture:
-        """Return what the last of the DDIM steps chose from; without carried colours the picture that they made."""
+    def sample(self, conditions: Conditions, known: KeyframeFeatures | None, start: Tensor, steps: int) -> Mixture:
+        """Return what the last of the DDIM ``steps`` chose from; without carried colours the picture that they made.
+
+        They begin with the noise ``start`` ``[T, 3, H, W]``; what is ``known`` of keyframes is found now if it is None.
+        """
         guidance = self.network.guide(conditions, known)
         last: Mixture | None = None
 
@@ -116,15 +128,26 @@ class OpdmColorizer(Colorizer):
 
     def _conditions(self, request: Request, known: _Known) -> Conditions:
         lines = request.lines.to(self.device)
-        tracks = request.tracks
-        if tracks is not None:
-            tracks = tracks.to(self.device)[:, [min(k, tracks.shape[1] - 1) for k in range(self.settings.references)]]
         between = None
         if known.shifts is not None:
             places = [reference.index for reference in known.given]
-            frames = range(request.first, request.first + len(lines))
-            between = Between(known.shifts, [moment(frame, places) for frame in frames])
+            between = Between(known.shifts, [moment(frame, places) for frame in _frames(request)])
+        tracks = self._tracks(request)
         return condition(lines, proximity(lines), known.images, known.structures, self._flow, tracks, between)
+
+    def _tracks(self, request: Request) -> Tensor | None:
+        """Return the tracks to as many references as the network takes: to the last again for those missing."""
+        if request.tracks is None:
+            return None
+        last = request.tracks.shape[1] - 1
+        return request.tracks.to(self.device)[:, [min(k, last) for k in range(self.settings.references)]]
+
+    def _sources(self, request: Request, known: _Known, conditions: Conditions) -> Tensor:
+        """Return what the keyframes are followed to, for the choice."""
+        places = [reference.index for reference in known.given]
+        places += places[-1:] * (self.settings.references - len(places))
+        far = shares(_frames(request), places).to(self.device)
+        return followed(conditions, self._tracks(request), far)
 
     def _keyframes(self, given: tuple[Reference, ...]) -> _Known:
         """Return what is known of the references, computed once for the same ones."""
@@ -156,6 +179,10 @@ class _Known:
     """How their colours move, where it is asked for."""
 
 
+def _frames(request: Request) -> range:
+    return range(request.first, request.first + len(request.lines))
+
+
 def build(name: str, settings: dict[str, object] | None = None) -> OpdmColorizer:
     """Return colorizer ``name`` with random weights; ``settings`` of a weights file replace the preset's.
 
@@ -164,7 +191,6 @@ def build(name: str, settings: dict[str, object] | None = None) -> OpdmColorizer
     preset = PRESETS[name]
     if settings is None:
         return OpdmColorizer(preset)
-    widths = settings.get("widths")
-    known = {**settings, "widths": tuple(widths)} if isinstance(widths, list) else settings
+    known = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
     sampling = {"steps": preset.steps, "mirrored": preset.mirrored}
     return OpdmColorizer(OpdmSettings(**{**known, **sampling}))  # type: ignore[arg-type]

@@ -37,8 +37,10 @@ class OpdmSettings:
     explicit line-to-line matching (0: none); ``carried`` lets the network mix aligned, matched and own colours
     instead of painting every pixel itself; ``tracked`` gives it the keyframes once more, warped along tracks through
     the frames between; ``between`` shows it what lies between them by how their own colours move; with ``inkless`` it
-    sees and makes the paint under the lines, which are drawn over it afterwards. No weights depend on how frames are
-    sampled: by ``steps`` DDIM steps, and with ``mirrored`` once more in the mirror, which has the same say.
+    sees and makes the paint under the lines, which are drawn over it afterwards; ``choice`` are the widths of a second
+    network, which chooses between the picture that was made and what keyframes are followed to (none: there is no
+    such network). No weights depend on how frames are sampled: by ``steps`` DDIM steps, and with ``mirrored`` once more
+    in the mirror, which has the same say.
     """
 
     widths: tuple[int, int, int, int] = (128, 256, 512, 832)
@@ -59,12 +61,13 @@ class OpdmSettings:
     tracked: bool = False
     between: bool = False
     inkless: bool = False
+    choice: tuple[int, ...] = ()
 
     @property
     def size_multiple(self) -> int:
         """Height and width must be multiples of this."""
         levels = self.patch * 2 ** (len(self.widths) - 1)
-        return math.lcm(levels, PATCH) if self.matching else levels
+        return math.lcm(levels, PATCH if self.matching else 1, 2 ** len(self.choice))
 
     @property
     def needs_flow(self) -> bool:

@@ -1,4 +1,4 @@
-"""The two stages of OPDM's training: the offset estimator alone, then the joint diffusion-reverse process."""
+"""The stages of OPDM's training: the offset estimator alone, the joint diffusion-reverse process, our choice."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from torchvision.ops import deform_conv2d
 from anicolor.data.augment import crop
 from anicolor.data.clips import Example
 from anicolor.diffusion.ddim import Schedule
+from anicolor.evaluation.mask import drawing
 from anicolor.layers.perceptual import PerceptualLoss
 from anicolor.lines.distance import ink, proximity
 from anicolor.models.objective import Batch, Objective, Turn
+from anicolor.models.opdm.choice import Choice, followed, own_source, shares
 from anicolor.models.opdm.colorizer import OpdmColorizer
 from anicolor.models.opdm.conditions import Between, Conditions, condition, moment, shifts
 from anicolor.models.opdm.matching import fill_colours
@@ -25,7 +27,13 @@ from anicolor.models.opdm.network import Opdm
 from anicolor.models.tracks import example_tracks
 from anicolor.motion import DisFlow
 
-__all__ = ["JointObjective", "JointWeights", "OffsetObjective", "build_objective", "content_loss"]
+__all__ = ["ChoiceObjective", "JointObjective", "JointWeights", "OffsetObjective", "build_objective", "content_loss"]
+
+_SQUARED, _VOTES = 4.0, 0.2  # weights of the choice's losses
+_ALIKE = 0.05  # of [0, 1]: the standard deviation of what is right
+_LEAST = 0.01  # of the votes: what is lost where nothing is right is bounded
+_OUTSIDE = 0.1  # what paper around the drawing weighs
+_PAPER = 0.9
 
 
 @dataclass(frozen=True)
@@ -59,10 +67,13 @@ class _OpdmObjective(Objective[Example]):
             between = Between(shifts(references, flow), [moment(at, ends)])
         whole = condition(lines, proximity(lines), references, structures, flow, tracks, between)
         rows, columns = crop(ink(lines)[0, 0].numpy(), self.side, rng)
-        row = {name: value[0, ..., rows, columns].clone() for name, value in whole._asdict().items()}
         target = example.paint if inkless else example.target
-        row["target"] = (2 * target - 1)[..., rows, columns].clone()
-        return row
+        row = {**whole._asdict(), "target": (2 * target - 1)[None], **self._more(example, whole, tracks)}
+        return {name: value[0, ..., rows, columns].clone() for name, value in row.items()}
+
+    def _more(self, example: Example, conditions: Conditions, tracks: Tensor | None) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return what the stage needs besides ``conditions`` of the whole frame."""
+        return {}
 
 
 class OffsetObjective(_OpdmObjective):
@@ -153,6 +164,54 @@ class JointObjective(_OpdmObjective):
         yield Turn("network", loss, {name: value.item() for name, value in losses.items()})
 
 
+class ChoiceObjective(_OpdmObjective):
+    """The stage after them (ours): the choice learns which source is right; what it chooses from stays as it is.
+
+    The loss is the squared error of the mixture, in [0, 1], and how little say what is right has, wherever there is
+    something to paint: right is what is as near as a normal distribution around the target's colour has it.
+    """
+
+    def __init__(self, colorizer: OpdmColorizer, choice: Choice, side: int) -> None:
+        super().__init__(colorizer.network, side)
+        self.colorizer, self.choice, self.networks = colorizer, choice, {"choice": choice}
+
+    def prepare(self, example: Example, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Return the conditions, the target and the noise to start from; colours are exchanged by chance."""
+        row = super().prepare(example, rng)
+        row["start"] = torch.from_numpy(rng.standard_normal(row["target"].shape, np.float32))
+        row["order"] = torch.from_numpy(rng.permutation(3))
+        return row
+
+    def _more(self, example: Example, conditions: Conditions, tracks: Tensor | None) -> dict[str, Tensor]:
+        *ends, at = example.places
+        weights = _OUTSIDE + (1 - _OUTSIDE) * drawing(example.target)[None].float()
+        return {
+            "followed": followed(conditions, tracks, shares([at], ends)),
+            "weights": weights * (conditions.lines > _PAPER),
+        }
+
+    def turns(self, batch: Batch) -> Iterator[Turn]:
+        conditions, target = _conditions(batch), batch["target"]
+        with torch.no_grad():
+            picture = self.colorizer.sample(conditions, None, batch["start"], self.network.settings.steps).agreed()
+        own = own_source(conditions, *picture)
+        sources = torch.cat((batch["followed"], own), dim=1)
+        order = batch["order"][:, None, :, None, None]
+        colours = sources[:, :, :3].gather(2, order.expand_as(sources[:, :, :3]))
+        target = target.gather(1, order[:, 0].expand_as(target))
+        structure = torch.cat((conditions.lines, conditions.proximity), dim=1)
+        made = self.choice(torch.cat((colours, sources[:, :, 3:]), dim=2), structure)
+        weights = batch["weights"] / batch["weights"].sum(dim=(1, 2, 3), keepdim=True).clamp(min=1) / len(target)
+        apart = ((made.colours - target[:, None]) / 2).square().sum(dim=2)
+        right = (made.votes * (-apart / (2 * _ALIKE**2)).exp()).sum(dim=1, keepdim=True)
+        losses = {
+            "colours": _SQUARED * (((made.mean() - target) / 2).square().sum(dim=1, keepdim=True) * weights).sum(),
+            "votes": _VOTES * (-(right + _LEAST).log() * weights).sum(),
+        }
+        loss = torch.stack(list(losses.values())).sum()
+        yield Turn("choice", loss, {name: value.item() for name, value in losses.items()})
+
+
 def content_loss(result: Tensor, truth: Tensor) -> Tensor:
     """Return ``|x - y|_1 + (1 - SSIM(x, y))`` (equation 8) of pictures ``[B, 3, H, W]`` in [0, 1].
 
@@ -179,7 +238,9 @@ def _centred(kernel: int) -> nn.Parameter:
 def build_objective(
     stage: str, colorizer: OpdmColorizer, side: int, unroll: int, perceptual: PerceptualLoss | None
 ) -> Objective[Example]:
-    """Return the objective of ``stage``: ``offsets`` or ``joint``, on crops of ``side`` pixels."""
+    """Return the objective of ``stage``: ``offsets``, ``joint`` or ``choice``, on crops of ``side`` pixels."""
     if stage == "offsets":
         return OffsetObjective(colorizer.network, side)
+    if stage == "choice" and colorizer.choice is not None:
+        return ChoiceObjective(colorizer, colorizer.choice, side)
     return JointObjective(colorizer.network, side, unroll, perceptual=perceptual)

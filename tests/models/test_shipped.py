@@ -64,7 +64,7 @@ def test_shipped_weights_beat_copying_on_an_unseen_cut(entry: Entry, number: int
 @pytest.mark.parametrize(
     ("device", "precision"),
     [
-        ("cpu", "bfloat16"),
+        pytest.param("cpu", "bfloat16", marks=pytest.mark.slow),  # minutes, on a CPU that has no such numbers
         pytest.param("cuda", "bfloat16", marks=pytest.mark.gpu),
         pytest.param("cuda", "float16", marks=pytest.mark.gpu),
     ],

@@ -41,8 +41,8 @@ def test_model_settings_and_facts_are_kept(path: Path) -> None:
 
 def test_the_file_holds_half_precision_and_loads_as_single(path: Path) -> None:
     assert {tensor.dtype for tensor in load_file(path).values()} == {torch.float16}
-    (network,) = load_colorizer("opdm-small", path).networks.values()
-    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+    networks = load_colorizer("opdm-small", path).networks.values()
+    assert {parameter.dtype for network in networks for parameter in network.parameters()} == {torch.float32}
 
 
 def test_weights_of_another_model_name_the_model_to_ask_for(path: Path) -> None:

@@ -136,9 +136,7 @@ def rivals(ways: Tensor, unlike: Tensor) -> Tensor:
     there = ((grid + ways) / _CELL).round().long()
     cells = (there[:, 1].clamp(0, down - 1) * across + there[:, 0].clamp(0, across - 1)).flatten(1)
     order = unlike.flatten(1).argsort(dim=1, stable=True)
-    rank = torch.empty_like(order).scatter_(
-        1, order, torch.arange(height * width, device=order.device).expand_as(order)
-    )
+    rank = order.argsort(dim=1)
     first = torch.full((len(order), across * down), height * width, device=order.device)
     first = first.scatter_reduce(1, cells, rank, "amin")
     rival = order.gather(1, first.gather(1, cells)).view(-1, height, width)

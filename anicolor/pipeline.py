@@ -284,14 +284,16 @@ def _paint_shot(
             picture = _under(file, film)
             seen = box.cut(fit(image[None], box.canvas))[0]
             references[drawing] = Reference(drawing, seen, _lines(picture, box, settings))
-            drawn = drawing_of(picture)
-            if settings.line_colour == "keyframe":
-                inks.add(image, drawn)
             if settings.finish == "flat":
-                paints.add(image, drawn)
-    painter = Painter(
-        Look(inks.colours(), paints.colours()), settings.finish, settings.gap, settings.model, settings.trace
-    )
+                paints.add(image, drawing_of(picture))
+        plain = Painter(Look(None, paints.colours()), settings.finish, settings.gap)
+        for drawing, file in files.items() if settings.line_colour == "keyframe" else ():
+            drawn, blank = drawing_of(_under(file, film)), torch.ones(1)
+            colours, lines = references[drawing].image, box.laid_on(references[drawing].lines, blank)
+            made = plain.paint(box.laid_on(colours, paper), torch.ones_like(lines), lines, drawn)
+            inks.add(load(file, film.info).image, made.paint, drawn)
+    look = replace(plain.look, ink=inks.colours())
+    painter = replace(plain, look=look, model=settings.model, trace=settings.trace)
     window = _Reader(film, holds, box, settings)
     noise = FrameNoise(settings.seed)
     colorizer, refiner = networks.colorizer, networks.refiner

@@ -38,13 +38,12 @@ def confidence_layer(confidence: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(confidence[None], size, mode="bilinear", align_corners=False)[0]
 
 
-def finish(paint: Tensor, drawing: Tensor, ink: InkColours | None = None, ground: Tensor | None = None) -> Tensor:
+def finish(paint: Tensor, drawing: Tensor, ink: InkColours | None = None) -> Tensor:
     """Return the painted frame ``[3, H, W]``: ``drawing`` ``[3, H, W]``, as the artist drew it, over ``paint``.
 
-    Opaque ink comes out as it went in, but for lines that ``ink`` knows in another colour from the keyframes. With a
-    ``ground`` ``[3, H, W]`` the lines lie on that, and the paint only tells their colours.
+    Opaque ink comes out as it went in, but for lines that ``ink`` knows in another colour from the keyframes.
     """
-    return (paint if ground is None else ground) * drawing if ink is None else ink.lay(drawing, paint, ground)
+    return paint * drawing if ink is None else ink.lay(drawing, paint)
 
 
 def covers_drawing(alpha: np.ndarray, drawing: Tensor) -> bool:

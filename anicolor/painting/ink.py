@@ -1,17 +1,21 @@
-"""The colour of the lines: as the keyframes show it, where that is not as the drawing has it.
+"""How lines look: as the keyframes show them, where that is not as the drawing has it.
 
-Departments draw in black and paint lines brown, or in the colour of what they bound; trace lines vanish in the paint.
-What a line becomes follows from the paint on both its sides.
+Departments draw in black and paint lines brown, or in the colour of what they bound; trace lines vanish in the paint;
+soft edges hide more of one fill than of the other. What becomes of a pixel of a line follows from the drawing around it
+and from the paint on both sides, as at the pixels of the keyframes that are most like it
+(docs/decisions/0018-lines-like-those-of-keyframes.md).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from anicolor.lines.distance import nearest
@@ -20,122 +24,197 @@ __all__ = ["InkColours", "InkSamples"]
 
 _PAPER = 0.9  # what is lighter than this is paper
 _CLEAN = 0.02  # paper this much darker than most has ink mixed in
-_OPAQUE = 0.65  # from this opacity on the ink's own colour can be told
+_OPAQUE = 0.65  # of the darkness of ink: from this on nothing shows through
 _REACH, _LEAST_REACH = 0.02, 8  # of the longer side, pixels: the widest line
 _TENSOR, _FLAT = 5, 1e-4  # pixels; the least eigenvalue of a border
 _PER_PIXEL = 1 / 20  # of Sobel's slopes: their sums over the window stay below 1
-_STEP = 6  # levels: paint closer than this is one colour
-_FEWEST, _RAREST = 4, 0.002  # samples of a pair of sides, and their share of all: less is chance
 _AS_DRAWN = 8 / 255  # closer than this to the drawing's own colour the ink is as drawn
+_FEWEST, _RAREST = 4, 0.002  # pixels, and their share of all: less is chance
 _NOISE = 0.05  # paper this dark is no ink
-_PAIRS = 2**24  # compared at a time
+_DARKER = 0.1  # than what is around it: a line of a keyframe
+_FURTHEST = 0.01  # of the longer side: a keyframe that lies further beside its drawing is of another one
+_BETTER = 0.7  # times as much elsewhere: it was worth moving
+_OTHERS = 0.25  # of a drawing's lines have lines of the keyframe beside them: 0.15 in place, 0.35 a pixel off
+_PATCH = 5  # pixels a side of what is seen of a drawing
+_HERE, _BESIDE, _AROUND, _PAINT = 1.2, 0.5, 0.3, 1.5  # what a pixel counts, those beside it, those around, and paint
+_AXES = 12
+_CHANNELS = 3 + _PATCH**2 - 1 + 6
+_SAMPLES = 60_000  # pixels of a shot
+_NEIGHBOURS = 4
+_ROUGHLY = 2.0  # how much further than the nearest what is found may be, times as far
+_STRANGE = 0.7  # further than this the nearest are looked for exactly
+_EXACT = 1e-3  # squared distances below this are all the same
 
 _Floats = npt.NDArray[np.float32]
+_Flags = npt.NDArray[np.bool_]
 _Whole = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class InkColours:
-    """What the lines between two paints look like in the keyframes of a shot."""
+    """What the lines of a shot look like in its keyframes.
 
-    sides: Tensor
-    """``[N, 6]``: the paint on the lighter and on the darker side of a line, in steps of six levels."""
-    colours: Tensor
-    """``[N, 3]`` in [0, 1]: the ink between them."""
-    drawn: Tensor
-    """``[N]``, bool: it has the colour that the drawing gives it."""
+    A pixel of a line is a point: the drawing around it, and the paint on both its sides, less the ``mean`` ``[D]``,
+    along the ``axes`` ``[D, d]`` that tell most. ``points`` holds those of the keyframes.
+    """
+
+    mean: _Floats
+    axes: _Floats
+    points: cKDTree
+    off: _Floats
+    """``[N, 3]``: how much lighter than the drawing multiplied with the paint each of them is in its keyframe."""
     darkness: float
     """Of the drawing where it is opaque ink, above 0 to 1: pencil is grey."""
 
-    def lay(self, drawing: Tensor, paint: Tensor, ground: Tensor | None = None) -> Tensor:
-        """Return the frame ``[3, H, W]``: the lines of ``drawing`` ``[3, H, W]`` in these colours over ``paint``.
+    def lay(self, drawing: Tensor, paint: Tensor) -> Tensor:
+        """Return the frame ``[3, H, W]``: the lines of ``drawing`` ``[3, H, W]`` over ``paint`` ``[3, H, W]``.
 
-        Lines keep their shape and opacity; those that the keyframes show as drawn are the drawing's own, unchanged.
-        With a ``ground`` ``[3, H, W]`` they are laid over that instead, and the paint only tells their colours.
+        Opaque ink that the keyframes show as drawn is the drawing's own, unchanged.
         """
-        ground = paint if ground is None else ground
-        frame = ground * drawing
+        frame = paint * drawing
         lines = drawing.amin(dim=0)
-        where = (lines < 1).flatten().nonzero()[:, 0]
-        if not len(where) or not (lines > _PAPER).any():
+        paper = _paper(lines)
+        where = (~paper).flatten().nonzero()[:, 0]
+        if not len(where) or not paper.any():
             return frame
-        keys, back = np.unique(_packed(_sides(paint, lines, where)), return_inverse=True)
-        nearest_row = self._rows(_unpacked(keys))[torch.from_numpy(back)]
-        inked = ~self.drawn[nearest_row]
-        where, ink = where[inked], self.colours[nearest_row[inked]].T
-        over, under = _opacity(lines, where, self.darkness), ground.flatten(1)[:, where]
-        frame.flatten(1)[:, where] = ink * over + under * (1 - over)
+        seen = _seen(drawing, paint, paper, where)
+        points = (seen - self.mean) @ self.axes
+        far, rows = self.points.query(points, k=_NEIGHBOURS, eps=_ROUGHLY)
+        strange = far[:, 0] > _STRANGE
+        far[strange], rows[strange] = self.points.query(points[strange], k=_NEIGHBOURS)
+        share = 1 / (np.square(far) + _EXACT)
+        off = np.einsum("nk,nkc->nc", share / share.sum(axis=1, keepdims=True), self.off[rows])
+        laid = (_laid(drawing, seen, where) + torch.from_numpy(off.T.astype(np.float32))).clamp(0, 1)
+        opaque = lines.flatten()[where].numpy() <= 1 - _OPAQUE * self.darkness
+        other = torch.from_numpy(~opaque | (np.abs(off).max(axis=1) >= _AS_DRAWN))
+        frame.flatten(1)[:, where[other]] = laid[:, other]
         return frame
-
-    def _rows(self, sides: Tensor) -> Tensor:
-        parts = torch.split(sides, max(1, _PAIRS // len(self.sides)))
-        return torch.cat([torch.cdist(part, self.sides).argmin(dim=1) for part in parts])
 
 
 class InkSamples:
-    """Collects the ink of a shot's keyframes, one after the other."""
+    """Collects the lines of a shot's keyframes, one after the other; of many pixels it keeps some, at random."""
 
     def __init__(self) -> None:
-        self._keys: list[_Whole] = []
-        self._seen: list[_Floats] = []
-        self._drawn: list[_Floats] = []
+        self._seen = np.empty((0, _CHANNELS), np.float32)
+        self._off = np.empty((0, 3), np.float32)
+        self._ranks = np.empty(0, np.float64)
+        self._random = np.random.default_rng(0)
         self._darkness: list[float] = []
 
-    def add(self, image: Tensor, drawing: Tensor) -> None:
-        """Look at a keyframe ``[3, H, W]`` and its drawing of the same shape."""
+    def add(self, image: Tensor, paint: Tensor, drawing: Tensor) -> None:
+        """Look at a keyframe, at the paint that the finish makes of it, and at its drawing, ``[3, H, W]`` each.
+
+        A keyframe whose lines lie a little beside the drawing's is moved onto it; one whose lines lie elsewhere says
+        nothing of them.
+        """
         lines = drawing.amin(dim=0)
+        paper = _paper(lines)
         marks = 1 - lines[lines < 1 - _NOISE]
-        if not len(marks) or not (lines > _PAPER).any():
+        if not len(marks) or not paper.any():
             return
-        darkness = float(np.percentile(marks.numpy(), 90))
-        where = (lines <= 1 - _OPAQUE * darkness).flatten().nonzero()[:, 0]
-        sides = _sides(image, lines, where)
-        over = _opacity(lines, where, darkness).numpy()
-        under = (sides[:3] + sides[3:]) / 2
-        shown = image.flatten(1)[:, where].numpy()
-        kept = under * drawing.flatten(1)[:, where].numpy()
-        self._keys.append(_packed(sides))
-        self._seen.append(((shown - under * (1 - over)) / over).clip(0, 1).T)
-        self._drawn.append(np.abs(shown - kept).max(axis=0))
-        self._darkness.append(darkness)
+        shown = _registered(image, lines, paper.numpy())
+        if shown is None:
+            return
+        where = (~paper).flatten().nonzero()[:, 0]
+        if len(where) > _SAMPLES:
+            where = where[torch.from_numpy(np.sort(self._random.permutation(len(where))[:_SAMPLES]))]
+        seen = _seen(drawing, paint, paper, where)
+        off = shown.flatten(1)[:, where] - _laid(drawing, seen, where)
+        ranks = np.concatenate((self._ranks, self._random.random(len(where))))
+        kept = np.sort(ranks.argsort()[:_SAMPLES])
+        self._seen = np.concatenate((self._seen, seen))[kept]
+        self._off = np.concatenate((self._off, off.T.numpy()))[kept]
+        self._ranks = ranks[kept]
+        self._darkness.append(float(np.percentile(marks.numpy(), 90)))
 
     def colours(self) -> InkColours | None:
         """Return what the keyframes show, or None where they show all lines as drawn."""
-        if not self._keys:
+        other = int((np.abs(self._off).max(axis=1, initial=0) >= _AS_DRAWN).sum())
+        if other < max(_FEWEST, _RAREST * len(self._off)):
             return None
-        keys, groups, counts = np.unique(np.concatenate(self._keys), return_inverse=True, return_counts=True)
-        order = np.argsort(groups, kind="stable")
-        borders = np.cumsum(counts)[:-1]
-        seen, away = (np.split(np.concatenate(kind)[order], borders) for kind in (self._seen, self._drawn))
-        enough = np.flatnonzero(counts >= max(_FEWEST, _RAREST * counts.sum()))
-        colours = np.array([np.median(seen[row], axis=0) for row in enough]).reshape(-1, 3)
-        rows = zip(enough, colours, strict=True)
-        spread = np.array([np.median(np.abs(seen[row] - colour).max(axis=1)) for row, colour in rows])
-        drawn = np.array([np.median(away[row]) for row in enough]) <= np.maximum(_AS_DRAWN, spread)
-        if drawn.all():
-            return None
-        darkness = float(np.median(self._darkness))
-        return InkColours(_unpacked(keys[enough]), torch.from_numpy(colours), torch.from_numpy(drawn), darkness)
+        mean = self._seen.mean(axis=0)
+        axes = np.linalg.eigh(np.cov(self._seen - mean, rowvar=False))[1][:, : -_AXES - 1 : -1].astype(np.float32)
+        points = cKDTree((self._seen - mean) @ axes, balanced_tree=False)  # found in half of the time
+        return InkColours(mean, axes, points, self._off, float(np.median(self._darkness)))
 
 
-def _sides(paint: Tensor, lines: Tensor, where: Tensor) -> _Floats:
-    """Return the paint ``[6, n]`` on both sides of the line at the pixels ``where``, row by row: the lighter first.
+def _registered(image: Tensor, lines: Tensor, paper: _Flags) -> Tensor | None:
+    """Return a keyframe ``image`` ``[3, H, W]``, moved so that its lines lie on the drawing's; None: it has others."""
+    within = cv2.distanceTransform((~paper).astype(np.uint8), cv2.DIST_L2, 3)
+    half = 2 * float(within[~paper].mean())  # of a line's width: from 0 to half of it, evenly
+    reach = min(round(half) + 1, max(_LEAST_REACH, round(_REACH * max(paper.shape))))
+    places = [image]
+    (right, down), _ = cv2.phaseCorrelate(_thin(image, reach), (1 - lines).numpy())
+    if max(abs(down), abs(right)) <= 1 + _FURTHEST * max(paper.shape):
+        places.append(torch.roll(image, (round(down), round(right)), dims=(1, 2)))
+    off = [_elsewhere(_thin(placed, reach), paper) for placed in places]
+    best = int(off[-1] < _BETTER * off[0])
+    return places[best] if off[best] < _OTHERS else None
+
+
+def _thin(image: Tensor, reach: int) -> _Floats:
+    """Return how much darker than what is around them the lines of ``image`` ``[3, H, W]`` are, ``[H, W]``."""
+    around = np.ones((2 * reach + 1,) * 2, np.uint8)
+    thin: _Floats = cv2.morphologyEx(image.amin(dim=0).numpy(), cv2.MORPH_BLACKHAT, around)
+    return thin
+
+
+def _elsewhere(thin: _Floats, paper: _Flags) -> float:
+    """Return how much of a keyframe's ``thin`` lines lies on a drawing's clean ``paper``, ``[H, W]`` each.
+
+    It is the share of the drawing's lines that have such beside them, or half of the share of the keyframe's lines.
+    """
+    dark = thin > _DARKER
+    strange = dark & paper
+    near = cv2.dilate(strange.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return max(float(near[~paper].mean()), float(strange.sum() / max(1, dark.sum())) / 2)
+
+
+def _paper(lines: Tensor) -> Tensor:
+    """Return where ``lines`` ``[H, W]`` leave the paper clean; it may be grey, and a little uneven."""
+    blank, light = lines == 1, lines > _PAPER
+    if not light.any():
+        return light
+    usual = 1.0 if 2 * blank.sum() > light.sum() else float(lines[light].median())
+    return lines > usual - _CLEAN
+
+
+def _seen(drawing: Tensor, paint: Tensor, paper: Tensor, where: Tensor) -> _Floats:
+    """Return what is seen at the pixels ``where`` ``[n]``, ``[n, D]``: the drawing, the lines around, both sides."""
+    reach, lines = _PATCH // 2, drawing.amin(dim=0)
+    framed = cv2.copyMakeBorder(lines.numpy(), reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    width = framed.shape[1]
+    y, x = np.divmod(where.numpy(), lines.shape[1])
+    first = y * width + x
+    parts: list[npt.NDArray[np.floating[Any]]] = [_HERE * drawing.flatten(1)[:, where].numpy()]
+    for down in range(_PATCH):
+        for right in range(_PATCH):
+            off = max(abs(down - reach), abs(right - reach))
+            if off:
+                weight = _BESIDE if off == 1 else _AROUND
+                parts.append(weight * framed.reshape(-1)[None, first + down * width + right])
+    parts.append(_PAINT * _sides(paint, lines, paper.numpy(), where))
+    return np.concatenate(parts).T.astype(np.float32)
+
+
+def _laid(drawing: Tensor, seen: _Floats, where: Tensor) -> Tensor:
+    """Return the ``drawing`` multiplied with the paint that is nearest on paper, ``[3, n]``."""
+    return torch.from_numpy(seen[:, -6:-3].T / _PAINT) * drawing.flatten(1)[:, where]
+
+
+def _sides(paint: Tensor, lines: Tensor, paper: _Flags, where: Tensor) -> _Floats:
+    """Return the paint ``[6, n]`` on both sides of the line at the pixels ``where``, row by row: the nearer first.
 
     One side is the nearest paper, the other the first paper straight across the line; of solid black both are the
     nearest.
     """
     width = lines.shape[1]
-    blank, light = lines == 1, lines > _PAPER
-    usual = 1.0 if 2 * blank.sum() > light.sum() else float(lines[light].median())
-    paper = (lines > usual - _CLEAN).numpy()
     near = nearest(paper, where.numpy())
     here = np.stack(np.divmod(where.numpy(), width)).astype(np.float32)
     away = here - np.stack(np.divmod(near, width))
     across = _across(paper, here, _normals(lines, where, away))
     colours = paint.flatten(1).numpy()
-    one, other = colours[:, near], colours[:, np.where(across < 0, near, across)]
-    lighter = one.sum(axis=0) >= other.sum(axis=0)
-    return np.where(lighter, np.concatenate((one, other)), np.concatenate((other, one)))
+    return np.concatenate((colours[:, near], colours[:, np.where(across < 0, near, across)]))
 
 
 def _normals(lines: Tensor, where: Tensor, away: _Floats) -> _Floats:
@@ -157,7 +236,7 @@ def _normals(lines: Tensor, where: Tensor, away: _Floats) -> _Floats:
     return vectors
 
 
-def _across(paper: npt.NDArray[np.bool_], here: _Floats, way: _Floats) -> _Whole:
+def _across(paper: _Flags, here: _Floats, way: _Floats) -> _Whole:
     """Return the place of the first paper from ``here`` ``[2, n]`` on in the direction ``way``; -1: none is near."""
     height, width = paper.shape
     found = np.full(here.shape[1], -1, np.int64)
@@ -170,17 +249,3 @@ def _across(paper: npt.NDArray[np.bool_], here: _Floats, way: _Floats) -> _Whole
         found[going[there]] = places[there]
         going = going[~there]
     return found
-
-
-def _opacity(lines: Tensor, where: Tensor, darkness: float) -> Tensor:
-    return ((1 - lines.flatten()[where]) / darkness).clamp(max=1)
-
-
-def _packed(sides: _Floats) -> _Whole:
-    levels = np.rint(sides * 255 / _STEP).astype(np.int64)
-    packed: _Whole = (levels << (8 * np.arange(6))[:, None]).sum(axis=0)
-    return packed
-
-
-def _unpacked(keys: _Whole) -> Tensor:
-    return torch.from_numpy((keys[:, None] >> (8 * np.arange(6))) & 255).float()

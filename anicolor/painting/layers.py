@@ -51,8 +51,7 @@ def layer_picture(layer: Layer, painted: Painted, bits: int, gap: int | None = N
     if layer == "paint":
         return from_frame(painted.paint, bits, painted_area(painted.paint, painted.drawing).astype(np.float64))
     if layer == "lines":
-        white, black = (painted.lines_on(torch.full_like(painted.paint, ground)) for ground in (1.0, 0.0))
-        through = (white - black).amin(dim=0).clamp(0, 1)
+        through = _through(painted)
         return from_frame(painted.frame + (1 - painted.paint) * through, bits, (1 - through).double().numpy())
     if layer == "regions":
         bounds = painted.drawing if painted.bounds is None else painted.bounds
@@ -62,3 +61,14 @@ def layer_picture(layer: Layer, painted: Painted, bits: int, gap: int | None = N
         raise ValueError("the colorizer cannot tell how sure it is")
     levels = np.rint(255 * painted.confidence[0].clamp(0, 1).numpy()).astype(np.uint8)
     return Picture(cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB))
+
+
+def _through(painted: Painted) -> Tensor:
+    """Return how much of the paint shows through the lines of a frame, ``[H, W]``.
+
+    As much as the drawing lets through, or as much less as their colours ask: no colour is below 0 or above 1.
+    """
+    paint, frame = painted.paint, painted.frame
+    darker = torch.where(frame < paint, frame / paint, 1)
+    lighter = torch.where(frame > paint, (1 - frame) / (1 - paint), 1)
+    return torch.minimum(darker, lighter).minimum(painted.drawing).amin(dim=0).clamp(0, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
@@ -34,27 +34,19 @@ class Look:
 class Painted:
     """A painted frame: its ``drawing``, its ``paint`` and the two as one ``frame``, ``[3, H, W]`` each.
 
-    ``bounds`` ``[3, H, W]`` is the drawing with the trace lines that are painted over (None: it is the drawing), and
-    ``kept`` ``[H, W]`` those that stay as drawn (None: they are as other lines).
-    ``ink`` is what the keyframes say of the lines' colours (None: they are as drawn), ``confidence`` ``[1, H, W]`` the
-    colorizer's (None: it cannot tell), ``moved`` how many pixels had to move far to reach a colour of the colour model,
-    ``corrected`` how many patches flickered and were given the colours around them in time.
+    ``bounds`` ``[3, H, W]`` is the drawing with the trace lines that are painted over (None: it is the drawing).
+    ``confidence`` ``[1, H, W]`` is the colorizer's (None: it cannot tell), ``moved`` how many pixels had to move far to
+    reach a colour of the colour model, ``corrected`` how many patches flickered and were given the colours around them
+    in time.
     """
 
     drawing: Tensor
     paint: Tensor
     frame: Tensor
-    ink: InkColours | None = None
     confidence: Tensor | None = None
     moved: int = 0
     corrected: int = 0
     bounds: Tensor | None = None
-    kept: Tensor | None = None
-
-    def lines_on(self, ground: Tensor) -> Tensor:
-        """Return the lines, in the colours that they have in the frame, over ``ground`` ``[3, H, W]``."""
-        lines = finish(self.paint, self.drawing, self.ink, ground)
-        return lines if self.kept is None else torch.where(self.kept, ground * self.drawing, lines)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,18 +70,18 @@ class Painter:
         moved = 0
         if self.model is not None:
             paint, moved = self.model.locked(paint, self.look.palette)
-        bounds = kept = None
+        bounds = None
         if self.trace == "paint":
             bounds, (paint, drawing) = drawing, painted_over(paint, drawing)
-        elif self.trace == "keep":
-            kept = trace_mask(drawing[None])[0].any(dim=0)
-        made = Painted(drawing, paint, paint, self.look.ink, sure, moved, bounds=bounds, kept=kept)
-        return replace(made, frame=made.lines_on(paint))
+        frame = finish(paint, drawing, self.look.ink)
+        if self.trace == "keep":
+            frame = torch.where(trace_mask(drawing[None])[0].any(dim=0), paint * drawing, frame)
+        return Painted(drawing, paint, frame, sure, moved, bounds=bounds)
 
     def given(self, image: Tensor, drawing: Tensor) -> Painted:
         """Return a keyframe ``image`` ``[3, H, W]`` as it was given; its paint is the nearest to its lines."""
         paint = without_ink(image[None], drawing.amin(dim=0, keepdim=True)[None])[0]
-        return Painted(drawing, paint, image, self.look.ink, torch.ones_like(image[:1]))
+        return Painted(drawing, paint, image, torch.ones_like(image[:1]))
 
     def _raised(self, paint: Tensor, sure: Tensor | None, drawing: Tensor, enlarged: float) -> Tensor:
         if self.look.palette is not None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from anicolor.painting.ink import InkColours
+from anicolor.painting.ink import InkColours, InkSamples
 from anicolor.painting.layers import layer_picture
 from anicolor.painting.painter import Look, Painter
 from anicolor.painting.palette import PaletteSamples
@@ -54,8 +54,10 @@ def test_painted_over_they_take_the_darker_fill(trace: tuple[int, int, int]) -> 
 
 @pytest.mark.parametrize("trace", TRACES.values(), ids=list(TRACES))
 def test_kept_they_stay_as_drawn_whatever_the_keyframes_show(trace: tuple[int, int, int]) -> None:
-    brown = InkColours(torch.zeros(1, 6), torch.tensor([[0.4, 0.2, 0.1]]), torch.zeros(1, dtype=torch.bool), 1.0)
-    kept, shown = (frame_of(kind, trace, brown) for kind in ("keep", "keyframe"))
+    art, brown = drawing(trace), torch.tensor([0.4, 0.2, 0.1])[:, None, None]
+    samples = InkSamples()
+    samples.add(torch.where(art.amin(dim=0) < 1, brown, fills()), fills(), art)
+    kept, shown = (frame_of(kind, trace, samples.colours()) for kind in ("keep", "keyframe"))
     at = 20, 32
     assert torch.allclose(kept.frame[:, *at], kept.paint[:, *at] * drawing(trace)[:, *at])
     assert not torch.allclose(shown.frame[:, *at], kept.frame[:, *at])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from anicolor.media.picture import Picture
-from anicolor.painting.ink import InkColours
+from anicolor.painting.ink import InkColours, InkSamples
 from anicolor.painting.layers import LAYERS, layer_picture, painted_area
 from anicolor.painting.painter import Look, Painted, Painter
 from anicolor.painting.palette import ColourModel, PaletteSamples
@@ -103,11 +103,12 @@ def test_white_inside_an_outline_is_paint() -> None:
 
 
 def test_the_lines_layer_has_the_ink_of_the_keyframes() -> None:
-    brown = InkColours(torch.zeros(1, 6), torch.tensor([[0.4, 0.2, 0.1]]), torch.zeros(1, dtype=torch.bool), 1.0)
-    drawing = drawing_of()
-    painted = painter(ink=brown).paint(paint_of() * drawing, None, drawing[:1], drawing)
+    drawing, samples = drawing_of(), InkSamples()
+    samples.add(torch.where(drawing < 1, torch.tensor([0.4, 0.2, 0.1])[:, None, None], paint_of()), paint_of(), drawing)
+    painted = painter(ink=samples.colours()).paint(paint_of() * drawing, None, drawing[:1], drawing)
     lines = layer_picture("lines", painted, 8)
-    assert lines.pixels[20, 24, 3] > 200
+    assert lines.pixels[20, 24, 3] > 100
+    assert (painted.frame[:, 20, 24] - torch.tensor([0.4, 0.2, 0.1])).abs().max() < 0.01
     paint = layer_picture("paint", painted, 8)
     whole = laid(lines, laid(paint, np.full((SIZE, SIZE, 3), 255.0)))
     assert np.abs(whole - painted.frame.permute(1, 2, 0).numpy() * 255).max() <= 1.5
@@ -135,7 +136,7 @@ def test_confidence_is_a_heat_map() -> None:
 @pytest.mark.parametrize("layer", LAYERS)
 def test_layers_of_an_empty_page(layer: str) -> None:
     page = torch.ones(3, 5, 7)
-    picture = layer_picture(layer, Painted(page, page, page, None, page[:1]), 8)
+    picture = layer_picture(layer, Painted(page, page, page, page[:1]), 8)
     assert (picture.height, picture.width) == (5, 7)
     if picture.alpha is not None:
         assert (picture.alpha == 0).all()
@@ -172,14 +173,14 @@ def test_regions_in_doubt_are_those_that_the_gap_closes() -> None:
     drawing[:, 46:50, 40:60] = 1.0
     confidence = torch.ones(1, 96, 96)
     confidence[:, :, 48:] = 0.5
-    painted = Painted(drawing, *[torch.full_like(drawing, 0.5)] * 2, None, confidence)
+    painted = Painted(drawing, *[torch.full_like(drawing, 0.5)] * 2, confidence)
     assert len(review(painted, gap=8).regions) > len(review(painted, gap=0).regions)
 
 
 def test_nothing_is_in_doubt_of_a_model_that_cannot_tell_or_of_an_empty_page() -> None:
     page = torch.ones(3, 6, 6)
     assert review(Painted(page, page, page)).confidence is None
-    empty = review(Painted(page, page, page, None, page[:1]))
+    empty = review(Painted(page, page, page, page[:1]))
     assert (empty.confidence, empty.unsure, empty.regions) == (1.0, 0.0, ())
 
 

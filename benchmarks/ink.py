@@ -15,13 +15,14 @@ import tempfile
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from anicolor.data.clips import ClipFolder, draw_clips, find_clips
 from anicolor.data.synthetic import DrawnSettings
 from anicolor.evaluation.mask import drawing
 from anicolor.lines.distance import without_ink
 from anicolor.media.open import open_film
-from anicolor.media.picture import to_frame
+from anicolor.media.picture import Picture, to_frame
 from anicolor.painting.finish import finish
 from anicolor.painting.ink import InkSamples
 from anicolor.trials import spaced
@@ -53,19 +54,24 @@ def lines_of(clip: ClipFolder) -> tuple[float, float]:
         samples, errors, count = InkSamples(), torch.zeros(2, dtype=torch.float64), 0
         for index, (colour, line) in enumerate(zip(true.read(), art.read(), strict=True)):
             if index in given:
-                samples.add(to_frame(colour), to_frame(line))
+                samples.add(to_frame(colour), *paint_and_lines(colour, line))
         ink = samples.colours()
         for index, (colour, line) in enumerate(zip(true.read(), art.read(), strict=True)):
             if index in given:
                 continue
-            truth, lines = to_frame(colour), to_frame(line)
-            paint = without_ink(truth[None], lines.amin(dim=0)[None, None])[0]
+            truth, (paint, lines) = to_frame(colour), paint_and_lines(colour, line)
             inside = drawing(truth)[0]
             for kind, one in enumerate((None, ink)):
                 errors[kind] += (finish(paint, lines, one) - truth)[:, inside].square().sum()
             count += 3 * int(inside.sum())
     plain, inked = (-10 * math.log10(float(error) / count) for error in errors)
     return plain, inked
+
+
+def paint_and_lines(colour: Picture, line: Picture) -> tuple[Tensor, Tensor]:
+    """Return a true frame without its ink, and its drawing, ``[3, H, W]`` each."""
+    lines = to_frame(line)
+    return without_ink(to_frame(colour)[None], lines.amin(dim=0)[None, None])[0], lines
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _tiny(clips: Path) -> Iterator[None]:
+def _tiny(clips: Path, quick_tracks: None) -> Iterator[None]:  # noqa: ARG001
     """The models that are trained by name are the tiny ones, validated on the clip."""
     with pytest.MonkeyPatch.context() as patch:
         for paper in (opdm, deepcolorization):
@@ -37,4 +37,5 @@ def _tiny(clips: Path) -> Iterator[None]:
                 patch.setitem(paper.PRESETS, name, settings)
         patch.setattr(loop, "VALIDATION", FolderClips(clips))
         patch.setattr(loop, "validate", partial(loop.validate, examples=2))
+        patch.setattr(loop, "samples", partial(loop.samples, examples=2))
         yield

@@ -15,7 +15,7 @@ from anicolor.errors import InputError
 from anicolor.lines.distance import without_ink
 from anicolor.temporal import refiner
 from anicolor.temporal.refiner import load_refiner
-from anicolor.training import loop
+from anicolor.training import loop, trainee
 from anicolor.training.loop import Order, to_beat
 from anicolor.training.run import Run
 from anicolor.training.trainee import trainee_of
@@ -26,6 +26,7 @@ def _tiny(clips: Path) -> Iterator[None]:  # noqa: ARG001
     with pytest.MonkeyPatch.context() as patch:
         for name, settings in refiner.TINY.items():
             patch.setitem(refiner.PRESETS, name, settings)
+        patch.setattr(trainee, "_JUDGED", 64)
         yield
 
 
@@ -44,17 +45,17 @@ def _judged(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_to_beat_are_the_colorizers_own_frames(order: Order, tmp_path: Path) -> None:
     """``copy`` gives each frame its nearest keyframe, as it does in a film."""
-    trainee, source = trainee_of(order, tmp_path), loop.clip_source(order.data)
-    one = trainee.painting(source, 0)
+    learner, source = trainee_of(order, tmp_path), loop.clip_source(order.data)
+    one = learner.painting(source, 0)
     stretch = source.stretch(0, 0, 2, 8)
     keyframes, frames = stretch.places[:2], stretch.places[2:]
-    paint = without_ink(one.references, trainee._judged(source, 0)[0]["reference_lines"])
+    paint = without_ink(one.references, learner._judged(source, 0)[0]["reference_lines"])
     for given, lines, frame in zip(one.given, one.lines, frames, strict=True):
         nearest = 0 if abs(keyframes[0] - frame) <= abs(keyframes[1] - frame) else 1
         assert torch.allclose(given, (paint[nearest] * lines).clamp(0, 1), atol=1e-5)
     assert not torch.equal(one.given, one.painted)
     errors = (one.given - one.truth).square().mean(dim=(1, 2, 3))
-    assert to_beat(trainee, {}, source, examples=1) == pytest.approx(float((-10 * errors.log10()).mean()))
+    assert to_beat(learner, {}, source, examples=1) == pytest.approx(float((-10 * errors.log10()).mean()))
 
 
 def test_adapted_weights_must_refine_too(order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from anicolor.data import clips
 from anicolor.data.clips import DrawnClips
 from anicolor.models.catalog import CATALOG, Entry
 from anicolor.models.colorizer import Colorizer
@@ -18,7 +19,15 @@ from anicolor.temporal.refiner import TINY, Refiner
 
 CLIPS = DrawnClips(sizes=(64, 64))
 SIDE = 32
-FRAMES = 8
+FRAMES = 3
+
+pytestmark = pytest.mark.usefixtures("quick_tracks")
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few drawings lie between two keyframes."""
+    monkeypatch.setattr(clips, "GAPS", (2, 5))
 
 
 @pytest.fixture(params=CATALOG, ids=lambda known: known.name)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,8 +31,13 @@ def bench() -> ModuleType:
     return module
 
 
+@lru_cache(maxsize=1)  # each film is asked for in colour, then as line art
+def pairs_of(bench: ModuleType, takes: tuple[object, ...]) -> list[tuple[Any, Any]]:
+    return list(bench.draw(takes, SIZE))
+
+
 def drawn(bench: ModuleType, takes: tuple[object, ...], line: bool) -> list[Picture]:
-    return [picture(pair, line) for pair in bench.draw(takes, SIZE)]
+    return [picture(pair, line) for pair in pairs_of(bench, takes)]
 
 
 def picture(pair: tuple[Any, Any], line: bool) -> Picture:
@@ -107,7 +113,7 @@ def test_whole_films_have_their_cuts_and_hardly_any_other(bench: ModuleType, fil
 @LINE
 @pytest.mark.parametrize("length", [4, 6, 9])
 def test_the_panels_of_an_animatic_are_shots(bench: ModuleType, line: bool, length: int) -> None:
-    panels = [drawn(bench, (bench.Take(seed, 1, 40, 1),), line)[0] for seed in range(120, 132)]
+    panels = drawn(bench, tuple(bench.Take(seed, 1, 40, 1) for seed in range(120, 132)), line)
     shots = list(detect(panel for panel in panels for _ in range(length)))
     assert opened(shots) == [(start, "cut") for start in range(length, 12 * length, length)]
 

@@ -40,16 +40,18 @@ def test_shipped_weights_are_small_and_say_where_they_come_from(entry: Entry) ->
 
 
 def painted(colorizer: Colorizer, number: int, precision: Precision = "float32") -> Tensor:
-    """Frame ``number`` of saha, from the keyframes before and after it."""
-    ends = before, after = number // 16 * 16, min(number // 16 * 16 + 16, 47)
-    given = {end: (picture("color", end)[0], drawn_lines(picture("line", end))[0]) for end in ends}
-    references = {end - before: Reference(end - before, *pictures) for end, pictures in given.items()}
+    """Frame ``number`` of saha, from the keyframes before and after it, and of the drawings between one in four."""
+    before, after = number // 16 * 16, min(number // 16 * 16 + 16, 47)
+    shown = sorted({*range(before, after, 4), number, after})
+    art = torch.cat([drawn_lines(picture("line", drawing)) for drawing in shown])
+    references = {n: Reference(n, picture("color", shown[n])[0], art[n]) for n in (0, len(shown) - 1)}
 
     def lines(frames: FrameRange) -> Tensor:
-        return torch.cat([drawn_lines(picture("line", before + index)) for index in frames])
+        return art[frames.start : frames.stop]
 
-    shot = paint(colorizer, after - before + 1, lines, references, FrameNoise(), precision=precision)
-    return next(made.frames[number - before - new.start] for new, made in shot if number - before in new)
+    shot = paint(colorizer, len(shown), lines, references, FrameNoise(), precision=precision)
+    place = shown.index(number)
+    return next(made.frames[place - new.start] for new, made in shot if place in new)
 
 
 @pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)
@@ -57,7 +59,8 @@ def painted(colorizer: Colorizer, number: int, precision: Precision = "float32")
 def test_shipped_weights_beat_copying_on_an_unseen_cut(entry: Entry, number: int) -> None:
     truth = picture("color", number)[0]
     copies = [psnr(picture("color", end)[0], truth) for end in (number // 16 * 16, min(number // 16 * 16 + 16, 47))]
-    assert psnr(painted(load_colorizer(entry.name), number), truth) > max(copies) + 5
+    # What tracks carry is 7 dB better, whatever opdm-small's weights are.
+    assert psnr(painted(load_colorizer(entry.name), number), truth) > max(copies) + 9
 
 
 @pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)

@@ -29,6 +29,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("quick_tracks")
 @pytest.mark.parametrize("name", PAPERS)
 def test_a_paper_is_trained_and_paints(name, anicolor, clips, film, keyframes, tmp_path, monkeypatch):
     module = import_module(f"anicolor.models.{name.removesuffix('-small')}.colorizer")

@@ -1,5 +1,6 @@
 """What every training stage of the recipe table promises, on tiny networks."""
 
+from functools import cache
 from math import lcm
 
 import numpy as np
@@ -15,9 +16,16 @@ from anicolor.training.recipe import recipes
 
 CLIPS = DrawnClips(sizes=(64, 64))
 
+pytestmark = pytest.mark.usefixtures("quick_tracks")
+
+
+@cache
+def example(number: int) -> Example:
+    return CLIPS.example(0, number)
+
 
 def batch_of(objective: Objective, *numbers: int) -> dict[str, Tensor]:
-    rows = [objective.prepare(CLIPS.example(0, number), np.random.default_rng(number)) for number in numbers]
+    rows = [objective.prepare(example(number), np.random.default_rng(number)) for number in numbers]
     return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 
 
@@ -68,8 +76,8 @@ def test_the_loss_goes_down_and_moves_every_trainable_weight(stage: Objective) -
 
 
 def test_examples_of_any_size_make_one_batch(stage: Objective) -> None:
-    large, rng = CLIPS.example(0, 0), np.random.default_rng(0)
+    large, rng = example(0), np.random.default_rng(0)
     fields = (getattr(large, name) for name in Example.__dataclass_fields__)
     small = Example(*(value[..., :20, :27] if isinstance(value, Tensor) else value for value in fields))
-    shapes = [{name: value.shape for name, value in stage.prepare(example, rng).items()} for example in (small, large)]
+    shapes = [{name: value.shape for name, value in stage.prepare(one, rng).items()} for one in (small, large)]
     assert shapes[0] == shapes[1]

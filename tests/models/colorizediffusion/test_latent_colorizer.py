@@ -13,7 +13,7 @@ from torch import Tensor
 from anicolor.diffusion.noise import FrameNoise
 from anicolor.errors import AnicolorError, InputError
 from anicolor.models import catalog
-from anicolor.models.catalog import entry
+from anicolor.models.catalog import CATALOG, entry
 from anicolor.models.colorizediffusion import colorizer as module
 from anicolor.models.colorizediffusion.colorizer import PRESETS, TINY, LatentColorizer, build, guided
 from anicolor.models.colorizediffusion.network import LatentSettings
@@ -235,6 +235,7 @@ def test_without_the_extra_the_model_is_listed_and_says_what_to_install(
 ) -> None:
     find = catalog.find_spec
     monkeypatch.setattr(catalog, "find_spec", lambda name: None if name == "transformers" else find(name))
+    monkeypatch.setattr("anicolor.cli.models.CATALOG", tuple(known for known in CATALOG if known.name in PRESETS))
     assert entry("opdm-small").cure is None
     cure = "pip install 'anicolor[latent]'"
     rows = [line.split("\t") for line in anicolor("models").out.splitlines()]

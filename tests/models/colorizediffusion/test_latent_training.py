@@ -31,13 +31,14 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def order(clips: Path, monkeypatch: pytest.MonkeyPatch) -> Order:
-    monkeypatch.setitem(module.PRESETS, NAME, module.TINY[NAME])
-    monkeypatch.setattr(loop, "VALIDATION", FolderClips(clips))
-    monkeypatch.setattr(loop, "validate", partial(loop.validate, examples=1))
-    monkeypatch.setattr(loop, "samples", partial(loop.samples, examples=1))
-    return Order(NAME, (str(clips),), steps=2, batch=2, rate=0.01, side=32)
+@pytest.fixture(scope="module")
+def order(clips: Path) -> Iterator[Order]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(module.PRESETS, NAME, module.TINY[NAME])
+        patch.setattr(loop, "VALIDATION", FolderClips(clips))
+        patch.setattr(loop, "validate", partial(loop.validate, examples=1))
+        patch.setattr(loop, "samples", partial(loop.samples, examples=1))
+        yield Order(NAME, (str(clips),), steps=2, batch=2, rate=0.01, side=32)
 
 
 def started(folder: Path, order: Order) -> Run:
@@ -50,9 +51,15 @@ def go_on(run: Run, order: Order) -> Iterator[Progress]:
     return train(run, order, Team(torch.device("cpu")), workers=0)
 
 
-def test_from_nothing_to_painted_frames(order: Order, tmp_path: Path) -> None:
-    run = started(tmp_path / "run", order)
-    steps = list(go_on(run, order))
+@pytest.fixture(scope="module")
+def whole(order: Order, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[Progress]]:
+    """A training without interruption."""
+    run = started(tmp_path_factory.mktemp("whole"), order)
+    return run, list(go_on(run, order))
+
+
+def test_from_nothing_to_painted_frames(whole: tuple[Run, list[Progress]]) -> None:
+    run, steps = whole
     assert [(step.stage, step.step) for step in steps] == [(stage, n) for stage in STAGES for n in (1, 2)]
     assert [step.stage for step in steps if step.score is not None] == ["refine"]
     colorizer = load_colorizer(NAME, run.best)
@@ -65,16 +72,17 @@ def test_from_nothing_to_painted_frames(order: Order, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3, 5])
-def test_a_training_that_is_stopped_goes_on_as_if_it_had_not(order: Order, tmp_path: Path, stop: int) -> None:
+def test_a_training_that_is_stopped_goes_on_as_if_it_had_not(
+    order: Order, whole: tuple[Run, list[Progress]], tmp_path: Path, stop: int
+) -> None:
     """The measure of the latents goes on too, in the stage that takes it and beyond."""
-    whole = started(tmp_path / "whole", order)
-    expected = [step.losses for step in go_on(whole, order)]
+    expected = [step.losses for step in whole[1]]
     run = started(tmp_path / "run", order)
     steps = go_on(run, order)
     found = [next(steps).losses for _ in range(stop)]
     steps.close()
     found += [step.losses for step in go_on(run, order)]
     assert found == expected
-    tensors = [load_file(one.best) for one in (whole, run)]
+    tensors = [load_file(one.best) for one in (whole[0], run)]
     assert (tensors[0]["vae.deviation"] != 1).all()
     assert all(torch.equal(tensors[1][key], value) for key, value in tensors[0].items())

@@ -101,7 +101,9 @@ def test_a_run_goes_on_with_the_same_refiner_only(colorize, monkeypatch, film, k
     assert colorize(film, keyframes, out, "--refiner", trained, "--resume").code == 0
 
 
-def test_a_model_is_scored_with_a_refiner(anicolor, trained):
+def test_a_model_is_scored_with_a_refiner(anicolor, trained, monkeypatch):
+    monkeypatch.setattr("anicolor.cli.eval._DRAWN_FRAMES", 9)
+    monkeypatch.setattr("anicolor.cli.eval._DRAWN_SIZE", 64)
     asked = ["eval", "--model", "copy", "--data", "drawn", "--clips", 1, "--every", 8, "--psnr", "--json"]
     asked += ["--size", 32, "--resize", 64, "--finish", "raw", "--shots", "one", "--device", "cpu"]
     scores = []

@@ -110,7 +110,7 @@ def films(draw: st.DrawFn) -> tuple[Reel, list[Shot]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(films())
 def test_any_list_comes_back(
     tmp_path_factory: pytest.TempPathFactory, kind: str, film: tuple[Reel, list[Shot]]

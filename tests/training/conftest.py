@@ -36,6 +36,6 @@ def _tiny(clips: Path, quick_tracks: None) -> Iterator[None]:  # noqa: ARG001
             for name, settings in paper.TINY.items():
                 patch.setitem(paper.PRESETS, name, settings)
         patch.setattr(loop, "VALIDATION", FolderClips(clips))
-        patch.setattr(loop, "validate", partial(loop.validate, examples=2))
+        patch.setattr(loop, "validate", partial(loop.validate, examples=1))
         patch.setattr(loop, "samples", partial(loop.samples, examples=2))
         yield

@@ -17,6 +17,6 @@ torch.manual_seed(0)
 tiny = flow.LineFlow(flow.TINY[flow.NAME])
 flow.load_weights = lambda *_: tiny
 loop.VALIDATION = FolderClips(Path(sys.argv.pop(1)))
-loop.validate = partial(loop.validate, examples=2)
+loop.validate = partial(loop.validate, examples=1)
 loop.samples = partial(loop.samples, examples=2)
 main()

@@ -17,6 +17,8 @@ from anicolor.models.windows import paint
 Ask = Callable[..., Request]
 NOISE = FrameNoise(0)
 
+pytestmark = pytest.mark.usefixtures("quick_tracks")
+
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def test_colours_have_the_shape_range_type_and_device_of_the_contract(

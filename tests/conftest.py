@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ class Outcome:
 
 Run = Callable[..., Outcome]
 
+_CACHES = count()
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
@@ -33,8 +36,8 @@ def _one_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep out of the user's cache folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    """Keep out of the user's cache folder: each test has its own, which is made when something is kept in it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "caches" / str(next(_CACHES))))
 
 
 @pytest.fixture(scope="session")

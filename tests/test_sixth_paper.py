@@ -91,6 +91,7 @@ def build_objective(stage, colorizer, side, unroll, perceptual):
 
 COMMAND = """
 import sys
+from pathlib import Path
 
 import anicolor.models
 import anicolor.models.catalog as catalog
@@ -101,8 +102,11 @@ catalog.CATALOG += (catalog.Entry("toy", "toy", "A Toy Paper", "Apache-2.0"),)
 recipe.RECIPES += (recipe.Recipe("toy", "all", 2, 1e-3, 2, 32, 1, "ours"),)
 
 from anicolor.cli.main import main
+from anicolor.data.clips import FolderClips
+from anicolor.training import loop
 
-for order in " ".join(sys.argv[2:]).split(" then "):
+loop.VALIDATION = FolderClips(Path(sys.argv[2]))
+for order in " ".join(sys.argv[3:]).split(" then "):
     try:
         main(order.split())
     except SystemExit as stop:
@@ -132,7 +136,7 @@ def test_a_new_paper_is_listed_trained_painted_with_and_scored(toy: Path, tmp_pa
         f"colorize {film} --keyframes {keyframes} -o {tmp_path}/out {by} --no-report --no-cache --quiet",
         f"eval {by} --data {clips} --psnr --json --quiet",
     )
-    command = [sys.executable, "-c", COMMAND, str(toy), " then ".join(orders)]
+    command = [sys.executable, "-c", COMMAND, str(toy), str(clips), " then ".join(orders)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     listed, end = json.JSONDecoder().raw_decode(done.stdout)

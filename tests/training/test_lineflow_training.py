@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ def _tiny() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(flow.PRESETS, flow.NAME, flow.TINY[flow.NAME])
         patch.setattr(loop, "VALIDATION", DrawnClips(sizes=(64, 64), first=0, count=100))
+        patch.setattr(loop, "validate", partial(loop.validate, examples=2))
+        patch.setattr(loop, "samples", partial(loop.samples, examples=2))
         patch.setattr(loop, "clip_source", lambda _: DrawnClips(sizes=(64, 96)))
         yield
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ def _tiny(clips: Path) -> Iterator[None]:  # noqa: ARG001
         for name, settings in refiner.TINY.items():
             patch.setitem(refiner.PRESETS, name, settings)
         patch.setattr(trainee, "_JUDGED", 64)
+        patch.setattr(loop, "validate", partial(loop.validate, examples=2))
+        patch.setattr(loop, "samples", partial(loop.samples, examples=2))
         yield
 
 

@@ -22,8 +22,8 @@ from anicolor.lines.distance import nearest
 
 __all__ = ["InkColours", "InkSamples"]
 
-_PAPER = 0.9  # what is lighter than this is paper
-_CLEAN = 0.02  # paper this much darker than most has ink mixed in
+_PAPER = 0.5  # what is lighter than this is paper, or the soft edge of a line
+_CLEAN, _DEVIATIONS = 0.02, 3  # paper this much darker than most has ink mixed in; of uneven paper, so many deviations
 _OPAQUE = 0.65  # of the darkness of ink: from this on nothing shows through
 _REACH, _LEAST_REACH = 0.02, 8  # of the longer side, pixels: the widest line
 _TENSOR, _FLAT = 5, 1e-4  # pixels; the least eigenvalue of a border
@@ -31,17 +31,18 @@ _PER_PIXEL = 1 / 20  # of Sobel's slopes: their sums over the window stay below 
 _AS_DRAWN = 8 / 255  # closer than this to the drawing's own colour the ink is as drawn
 _FEWEST, _RAREST = 4, 0.002  # pixels, and their share of all: less is chance
 _NOISE = 0.05  # paper this dark is no ink
-_DARKER = 0.1  # than what is around it: a line of a keyframe
+_DARKER, _BLACK = 0.1, 0.25  # than what is around it, or than this: ink of a keyframe
 _FURTHEST = 0.01  # of the longer side: a keyframe that lies further beside its drawing is of another one
-_BETTER = 0.7  # times as much elsewhere: it was worth moving
-_OTHERS = 0.25  # of a drawing's lines have lines of the keyframe beside them: 0.15 in place, 0.35 a pixel off
+_BETTER = 0.7  # times as much beside the lines: it was worth moving
+_OTHERS = 0.06  # of the opaque ink: to 0.03 in place, from 0.12 a pixel off
 _PATCH = 5  # pixels a side of what is seen of a drawing
 _HERE, _BESIDE, _AROUND, _PAINT = 1.2, 0.5, 0.3, 1.5  # what a pixel counts, those beside it, those around, and paint
 _AXES = 12
 _CHANNELS = 3 + _PATCH**2 - 1 + 6
 _SAMPLES = 60_000  # pixels of a shot
+_SAME = 0.02  # along each axis: pixels closer than this are one point
 _NEIGHBOURS = 4
-_ROUGHLY = 2.0  # how much further than the nearest what is found may be, times as far
+_ROUGHLY = 2.0  # what is found may be further than the nearest by so many times its distance
 _STRANGE = 0.7  # further than this the nearest are looked for exactly
 _EXACT = 1e-3  # squared distances below this are all the same
 
@@ -71,24 +72,29 @@ class InkColours:
 
         Opaque ink that the keyframes show as drawn is the drawing's own, unchanged.
         """
-        frame = paint * drawing
-        lines = drawing.amin(dim=0)
-        paper = _paper(lines)
+        clean, paper = _on_white(drawing)
+        frame = paint * clean
         where = (~paper).flatten().nonzero()[:, 0]
         if not len(where) or not paper.any():
-            return frame
-        seen = _seen(drawing, paint, paper, where)
-        points = (seen - self.mean) @ self.axes
+            return paint * drawing
+        seen = _seen(clean, paint, paper, where)
+        off = self._off((seen - self.mean) @ self.axes)
+        laid = (_laid(clean, seen, where) + torch.from_numpy(off.T.astype(np.float32))).clamp(0, 1)
+        opaque = clean.amin(dim=0).flatten()[where].numpy() <= 1 - _OPAQUE * self.darkness
+        own = torch.from_numpy(opaque & (np.abs(off).max(axis=1) < _AS_DRAWN))
+        frame.flatten(1)[:, where] = torch.where(own, (paint * drawing).flatten(1)[:, where], laid)
+        return frame
+
+    def _off(self, points: npt.NDArray[np.floating[Any]]) -> _Floats:
+        """Return how far off those ``points`` ``[n, d]`` are, ``[n, 3]``, that are nearest, on average."""
+        points, which = _distinct(points)
         far, rows = self.points.query(points, k=_NEIGHBOURS, eps=_ROUGHLY)
         strange = far[:, 0] > _STRANGE
         far[strange], rows[strange] = self.points.query(points[strange], k=_NEIGHBOURS)
+        far[~np.isfinite(far)], rows[rows == self.points.n] = np.inf, 0  # there are fewer
         share = 1 / (np.square(far) + _EXACT)
-        off = np.einsum("nk,nkc->nc", share / share.sum(axis=1, keepdims=True), self.off[rows])
-        laid = (_laid(drawing, seen, where) + torch.from_numpy(off.T.astype(np.float32))).clamp(0, 1)
-        opaque = lines.flatten()[where].numpy() <= 1 - _OPAQUE * self.darkness
-        other = torch.from_numpy(~opaque | (np.abs(off).max(axis=1) >= _AS_DRAWN))
-        frame.flatten(1)[:, where[other]] = laid[:, other]
-        return frame
+        mean: _Floats = np.einsum("nk,nkc->nc", share / share.sum(axis=1, keepdims=True), self.off[rows])
+        return mean[which]
 
 
 class InkSamples:
@@ -107,12 +113,13 @@ class InkSamples:
         A keyframe whose lines lie a little beside the drawing's is moved onto it; one whose lines lie elsewhere says
         nothing of them.
         """
+        drawing, paper = _on_white(drawing)
         lines = drawing.amin(dim=0)
-        paper = _paper(lines)
         marks = 1 - lines[lines < 1 - _NOISE]
         if not len(marks) or not paper.any():
             return
-        shown = _registered(image, lines, paper.numpy())
+        darkness = float(np.percentile(marks.numpy(), 90))
+        shown = _registered(image, lines, lines <= 1 - _OPAQUE * darkness, paper)
         if shown is None:
             return
         where = (~paper).flatten().nonzero()[:, 0]
@@ -125,7 +132,7 @@ class InkSamples:
         self._seen = np.concatenate((self._seen, seen))[kept]
         self._off = np.concatenate((self._off, off.T.numpy()))[kept]
         self._ranks = ranks[kept]
-        self._darkness.append(float(np.percentile(marks.numpy(), 90)))
+        self._darkness.append(darkness)
 
     def colours(self) -> InkColours | None:
         """Return what the keyframes show, or None where they show all lines as drawn."""
@@ -134,49 +141,75 @@ class InkSamples:
             return None
         mean = self._seen.mean(axis=0)
         axes = np.linalg.eigh(np.cov(self._seen - mean, rowvar=False))[1][:, : -_AXES - 1 : -1].astype(np.float32)
-        points = cKDTree((self._seen - mean) @ axes, balanced_tree=False)  # found in half of the time
-        return InkColours(mean, axes, points, self._off, float(np.median(self._darkness)))
+        points, which = _distinct((self._seen - mean) @ axes)
+        count = np.bincount(which)
+        off = np.stack([np.bincount(which, channel) / count for channel in self._off.T], axis=1)
+        tree = cKDTree(points, balanced_tree=False)  # found in half of the time
+        return InkColours(mean, axes, tree, off.astype(np.float32), float(np.median(self._darkness)))
 
 
-def _registered(image: Tensor, lines: Tensor, paper: _Flags) -> Tensor | None:
-    """Return a keyframe ``image`` ``[3, H, W]``, moved so that its lines lie on the drawing's; None: it has others."""
-    within = cv2.distanceTransform((~paper).astype(np.uint8), cv2.DIST_L2, 3)
-    half = 2 * float(within[~paper].mean())  # of a line's width: from 0 to half of it, evenly
-    reach = min(round(half) + 1, max(_LEAST_REACH, round(_REACH * max(paper.shape))))
+def _distinct(points: npt.NDArray[np.floating[Any]]) -> tuple[npt.NDArray[np.floating[Any]], _Whole]:
+    """Return the distinct ``points`` ``[n, d]``, and for each of them all which it is, ``[n]``.
+
+    Solid black is thousands of times the same, which a tree could not part.
+    """
+    cells = np.rint(points / _SAME).astype(np.int64)
+    marks = np.random.default_rng(0).integers(1, 2**62, points.shape[1])  # sums of their multiples differ
+    _, first, which = np.unique(cells @ marks, return_index=True, return_inverse=True)
+    return points[first], which.reshape(-1)
+
+
+def _registered(image: Tensor, lines: Tensor, opaque: Tensor, paper: Tensor) -> Tensor | None:
+    """Return a keyframe ``image`` ``[3, H, W]``, moved so that its lines lie on the drawing's; None: it has others.
+
+    ``lines``, and where they are ``opaque`` and the ``paper`` clean, are ``[H, W]``.
+    """
+    solid, clean = opaque.numpy(), paper.numpy()
+    if not solid.any() or min(solid.shape) == 1:
+        return image
+    within = cv2.distanceTransform((~clean).astype(np.uint8), cv2.DIST_L2, 3)
+    reach = min(2 * round(float(np.median(within[~clean]))) + 1, _LEAST_REACH)  # a line's width, on both sides
     places = [image]
     (right, down), _ = cv2.phaseCorrelate(_thin(image, reach), (1 - lines).numpy())
-    if max(abs(down), abs(right)) <= 1 + _FURTHEST * max(paper.shape):
+    if max(abs(down), abs(right)) <= 1 + _FURTHEST * max(solid.shape):
         places.append(torch.roll(image, (round(down), round(right)), dims=(1, 2)))
-    off = [_elsewhere(_thin(placed, reach), paper) for placed in places]
-    best = int(off[-1] < _BETTER * off[0])
-    return places[best] if off[best] < _OTHERS else None
+    beside = [_beside_lines(placed, reach, solid, clean) for placed in places]
+    best = int(beside[-1] < _BETTER * beside[0])
+    return places[best] if beside[best] < _OTHERS else None
 
 
 def _thin(image: Tensor, reach: int) -> _Floats:
     """Return how much darker than what is around them the lines of ``image`` ``[3, H, W]`` are, ``[H, W]``."""
     around = np.ones((2 * reach + 1,) * 2, np.uint8)
-    thin: _Floats = cv2.morphologyEx(image.amin(dim=0).numpy(), cv2.MORPH_BLACKHAT, around)
+    thin: _Floats = cv2.morphologyEx(image.mean(dim=0).numpy(), cv2.MORPH_BLACKHAT, around)
     return thin
 
 
-def _elsewhere(thin: _Floats, paper: _Flags) -> float:
-    """Return how much of a keyframe's ``thin`` lines lies on a drawing's clean ``paper``, ``[H, W]`` each.
+def _beside_lines(image: Tensor, reach: int, solid: _Flags, clean: _Flags) -> float:
+    """Return the share of a drawing's ``solid`` ink that a keyframe has not there, but on ``clean`` paper beside it.
 
-    It is the share of the drawing's lines that have such beside them, or half of the share of the keyframe's lines.
+    Or a third of what it has anywhere on such paper. Lines that are thicker in the keyframe, that it has more, or that
+    vanish in its paint do not count.
     """
-    dark = thin > _DARKER
-    strange = dark & paper
-    near = cv2.dilate(strange.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    return max(float(near[~paper].mean()), float(strange.sum() / max(1, dark.sum())) / 2)
+    thin = _thin(image, reach)
+    dark = thin > _DARKER + 2 * np.median(thin[clean])  # grain is no line
+    missing = solid & ~dark & (image.amax(dim=0) > _BLACK).numpy()
+    strange = dark & clean
+    near = cv2.dilate(strange.astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+    return float(max((near & missing).sum(), min(missing.sum(), strange.sum()) / 3) / solid.sum())
 
 
-def _paper(lines: Tensor) -> Tensor:
-    """Return where ``lines`` ``[H, W]`` leave the paper clean; it may be grey, and a little uneven."""
-    blank, light = lines == 1, lines > _PAPER
+def _on_white(drawing: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a ``drawing`` ``[3, H, W]`` with its paper white, and where that is clean, ``[H, W]``."""
+    lines = drawing.amin(dim=0)
+    light = lines > _PAPER
     if not light.any():
-        return light
-    usual = 1.0 if 2 * blank.sum() > light.sum() else float(lines[light].median())
-    return lines > usual - _CLEAN
+        return drawing, light
+    usual = drawing[:, light].median(dim=1).values
+    white = (drawing / usual[:, None, None]).clamp(max=1)
+    lines = white.amin(dim=0)
+    uneven = 1.4826 * float((1 - lines[light]).median())  # a normal distribution's deviation from its median one
+    return white, lines > 1 - max(_CLEAN, _DEVIATIONS * uneven)
 
 
 def _seen(drawing: Tensor, paint: Tensor, paper: Tensor, where: Tensor) -> _Floats:

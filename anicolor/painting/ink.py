@@ -91,7 +91,7 @@ class InkColours:
         far, rows = self.points.query(points, k=_NEIGHBOURS, eps=_ROUGHLY)
         strange = far[:, 0] > _STRANGE
         far[strange], rows[strange] = self.points.query(points[strange], k=_NEIGHBOURS)
-        far[~np.isfinite(far)], rows[rows == self.points.n] = np.inf, 0  # there are fewer
+        rows[np.isinf(far)] = 0  # there are fewer: these count nothing
         share = 1 / (np.square(far) + _EXACT)
         mean: _Floats = np.einsum("nk,nkc->nc", share / share.sum(axis=1, keepdims=True), self.off[rows])
         return mean[which]

@@ -113,7 +113,7 @@ def timed(folder: Path) -> dict[str, float]:
         run(clip, folder / "out", Settings(holds=False))
     finally:
         Painter.paint = paint  # type: ignore[method-assign]
-    painter, given = made[0]
+    painter, given = made[-1]  # before it are keyframes, from which lines are learned
     painted = painter.paint(*given)
     assert painter.look.palette is not None
     palette, drawing, enlarged = painter.look.palette, given[3], 3.0
